@@ -1,0 +1,85 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+
+	"servicestage.dev/operator/internal/cloudclient/endpoint"
+	"servicestage.dev/operator/internal/manager"
+)
+
+// options are the flags.
+type options struct {
+	config    manager.Config
+	logLevel  slog.Level
+	logFormat string
+	qps       float32
+	burst     int
+}
+
+// parse reads the flags, and says what is wrong with them.
+func parse(args []string) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	config.RegisterFlags(flags)
+	flags.StringVar(&o.config.MetricsAddress, "metrics-bind-address", ":8080", "Address that metrics are served on; 0 turns them off.")
+	flags.StringVar(&o.config.ProbeAddress, "health-probe-bind-address", ":8081", "Address that /healthz and /readyz are served on; 0 turns them off.")
+	flags.BoolVar(&o.config.LeaderElection, "leader-elect", false, "Let one of several managers act; the others keep their caches warm.")
+	flags.StringVar(&o.config.LeaderElectionNamespace, "leader-election-namespace", "", "Namespace of the lease; the manager's own where empty.")
+	flags.Var((*list)(&o.config.WatchNamespaces), "watch-namespaces", "Namespaces to work in, separated by commas; all where left out.")
+	flags.Var((*list)(&o.config.AllowEndpointHosts), "allow-endpoint-host", fmt.Sprintf(
+		"Hosts that the endpoints of accounts may name, separated by commas or given several times: host, host:port, *.suffix, or http://host[:port] for plain http. Replaces the default %s.", strings.Join(endpoint.DefaultPatterns(), ",")))
+	flags.DurationVar(&o.config.ResyncInterval, "resync-interval", 10*time.Minute, "How often the cloud is looked at for changes made behind the operator's back, for objects that set no spec.resyncInterval. At least 5s.")
+	flags.IntVar(&o.config.MaxConcurrentReconciles, "max-concurrent-reconciles", 10, "How many objects of a kind are worked on at a time.")
+	flags.DurationVar(&o.config.GracePeriod, "graceful-shutdown-timeout", 20*time.Second, "How long running reconciliations may take to end when the manager stops.")
+	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "Least level that is logged: debug, info, warn or error.")
+	flags.StringVar(&o.logFormat, "log-format", "json", "Format of the log: json or text.")
+	qps := flags.Float64("kube-api-qps", 50, "Requests a second to the API server, on average.")
+	flags.IntVar(&o.burst, "kube-api-burst", 100, "Requests to the API server that may go out at once.")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	o.qps = float32(*qps)
+	return o, o.validate(flags.Args())
+}
+
+func (o *options) validate(rest []string) error {
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("unexpected argument %q: only flags are taken", rest[0])
+	case o.config.ResyncInterval < 5*time.Second:
+		return fmt.Errorf("--resync-interval is %s: it must be at least 5s", o.config.ResyncInterval)
+	case o.config.MaxConcurrentReconciles < 1:
+		return fmt.Errorf("--max-concurrent-reconciles is %d: it must be at least 1", o.config.MaxConcurrentReconciles)
+	case o.logFormat != "json" && o.logFormat != "text":
+		return fmt.Errorf("--log-format is %q: it must be json or text", o.logFormat)
+	}
+	if len(o.config.AllowEndpointHosts) > 0 {
+		if _, err := endpoint.NewPolicy(o.config.AllowEndpointHosts); err != nil {
+			return fmt.Errorf("--allow-endpoint-host: %w", err)
+		}
+	}
+	return nil
+}
+
+// list is a flag that takes values separated by commas and can be given several times.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+func (l *list) Set(value string) error {
+	for _, v := range strings.Split(value, ",") {
+		if v = strings.TrimSpace(v); v != "" {
+			*l = append(*l, v)
+		}
+	}
+	return nil
+}

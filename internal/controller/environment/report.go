@@ -1,0 +1,38 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package environment
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/external"
+)
+
+// maxResources is how many resources the status lists.
+const maxResources = 64
+
+// report copies what was observed into the status. An environment that exists can be used.
+func report(obj *v1alpha1.Environment, o *observed) external.Health {
+	status := &obj.Status
+	status.Name = o.Name
+	status.DeployMode = o.DeployMode
+	status.VPCID = o.VPCID
+	status.EnterpriseProjectID = orDefaultProject(o.EnterpriseProjectID)
+	if o.resourcesKnown {
+		status.Resources = nil
+		for _, r := range o.Resources {
+			status.Resources = append(status.Resources, v1alpha1.ObservedEnvironmentResource{Type: r.Type, ID: r.ID, Name: r.Name})
+		}
+		slices.SortFunc(status.Resources, func(a, b v1alpha1.ObservedEnvironmentResource) int {
+			return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
+		})
+		if len(status.Resources) > maxResources {
+			status.Resources = status.Resources[:maxResources]
+		}
+	}
+	return external.Health{State: external.Healthy, Message: fmt.Sprintf("Environment %s is available.", o.Name)}
+}

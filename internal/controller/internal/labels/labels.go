@@ -1,0 +1,69 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package labels compares and merges the labels of cloud resources, one of which carries the operator's claim.
+package labels
+
+import (
+	"slices"
+
+	"servicestage.dev/operator/internal/cloudclient/servicestage"
+	"servicestage.dev/operator/internal/external"
+)
+
+// Diff returns the path of every label that differs. The claim is not compared; without want nothing is.
+func Diff(path string, want map[string]string, have []servicestage.Label) []string {
+	if want == nil {
+		return nil
+	}
+	left := toMap(have)
+	delete(left, external.LabelKey)
+	var paths []string
+	for key, value := range want {
+		if held, found := left[key]; !found || held != value {
+			paths = append(paths, path+"["+key+"]")
+		}
+		delete(left, key)
+	}
+	for key := range left {
+		paths = append(paths, path+"["+key+"]")
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// Merge returns the labels to write: what is wanted, or, where labels are not managed, what is there, and the claim.
+func Merge(want map[string]string, have []servicestage.Label, claim external.Claim) []servicestage.Label {
+	merged := map[string]string{}
+	if want == nil {
+		merged = toMap(have)
+	}
+	for key, value := range want {
+		merged[key] = value
+	}
+	if !claim.IsZero() {
+		merged[external.LabelKey] = claim.Token
+	}
+	list := make([]servicestage.Label, 0, len(merged))
+	for key, value := range merged {
+		list = append(list, servicestage.Label{Key: key, Value: value})
+	}
+	slices.SortFunc(list, func(a, b servicestage.Label) int {
+		if a.Key < b.Key {
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+// Claim returns the claim's token among labels, or "".
+func Claim(list []servicestage.Label) string { return toMap(list)[external.LabelKey] }
+
+func toMap(list []servicestage.Label) map[string]string {
+	m := make(map[string]string, len(list))
+	for _, l := range list {
+		m[l.Key] = l.Value
+	}
+	return m
+}

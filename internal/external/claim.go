@@ -1,0 +1,59 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package external
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Claim is how a cloud resource is recognised as an object's own when its id was never written down: after a crash, a
+// lost reply, or a restore from a backup. It is minted right before the first create call.
+type Claim struct {
+	// Token is 32 hexadecimal digits, which every cloud's labels can carry.
+	Token string
+	// MintedAt is when the claim was minted, by the operator's clock, in whole seconds.
+	MintedAt time.Time
+}
+
+// LabelKey is the key of the cloud label that carries a claim. It never shows up as drift.
+const LabelKey = "servicestage-dev-claim"
+
+// NewClaim mints a claim.
+func NewClaim(now time.Time) Claim {
+	var token [16]byte
+	// crypto/rand.Read never fails: it ends the program where the system has no randomness.
+	_, _ = rand.Read(token[:])
+	return Claim{Token: hex.EncodeToString(token[:]), MintedAt: now.UTC().Truncate(time.Second)}
+}
+
+// ParseClaim reads what String wrote. "" is no claim and no error.
+func ParseClaim(s string) (Claim, error) {
+	if s == "" {
+		return Claim{}, nil
+	}
+	token, minted, _ := strings.Cut(s, "@")
+	if raw, err := hex.DecodeString(token); err != nil || len(raw) != 16 {
+		return Claim{}, fmt.Errorf("%q is not a claim (32 hexadecimal digits, @, a time): restore the annotation from a backup, or remove it if the object has no cloud resource", s)
+	}
+	at, err := time.Parse(time.RFC3339, minted)
+	if err != nil {
+		return Claim{}, fmt.Errorf("%q is not a claim: the part behind @ is not a time: %w", s, err)
+	}
+	return Claim{Token: token, MintedAt: at}, nil
+}
+
+// IsZero says whether there is no claim.
+func (c Claim) IsZero() bool { return c.Token == "" }
+
+// String is how a claim is written in an annotation.
+func (c Claim) String() string {
+	if c.IsZero() {
+		return ""
+	}
+	return c.Token + "@" + c.MintedAt.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,171 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package manager wires the operator: one manager with the controllers of all kinds.
+package manager
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/account"
+	"servicestage.dev/operator/internal/cloudclient"
+	"servicestage.dev/operator/internal/cloudclient/endpoint"
+	"servicestage.dev/operator/internal/controller/application"
+	"servicestage.dev/operator/internal/controller/cloudaccount"
+	"servicestage.dev/operator/internal/controller/environment"
+	"servicestage.dev/operator/internal/dependency"
+	"servicestage.dev/operator/internal/metrics"
+	"servicestage.dev/operator/internal/reconciler"
+)
+
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create;get;update,namespace=system
+
+// LeaderElectionID is the name of the lease that managers of one cluster elect their leader by.
+const LeaderElectionID = "servicestage-operator.servicestage.dev"
+
+// Config of the manager.
+type Config struct {
+	// MetricsAddress and ProbeAddress to listen on; "0" turns one off.
+	MetricsAddress, ProbeAddress string
+	// LeaderElection lets one of several managers act.
+	LeaderElection bool
+	// LeaderElectionNamespace holds the lease; the manager's own where empty.
+	LeaderElectionNamespace string
+	// WatchNamespaces limits the manager to these; all where empty.
+	WatchNamespaces []string
+	// AllowEndpointHosts are the patterns of hosts that accounts may call; the vendors' domains where empty.
+	AllowEndpointHosts []string
+	// ResyncInterval of objects that name none themselves.
+	ResyncInterval time.Duration
+	// MaxConcurrentReconciles per kind.
+	MaxConcurrentReconciles int
+	// GracePeriod that running reconciliations have to end when the manager stops.
+	GracePeriod time.Duration
+	// Version of the operator, for the User-Agent.
+	Version string
+	// Registry that metrics are registered with; the one that the manager serves where nil.
+	Registry prometheus.Registerer
+}
+
+// Scheme knows every type that the operator handles.
+func Scheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	return scheme
+}
+
+// New returns a manager with the controllers of all kinds, ready to start.
+func New(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.Manager, error) {
+	if cfg.Registry == nil {
+		cfg.Registry = ctrlmetrics.Registry
+	}
+	if len(cfg.AllowEndpointHosts) == 0 {
+		cfg.AllowEndpointHosts = endpoint.DefaultPatterns()
+	}
+	policy, err := endpoint.NewPolicy(cfg.AllowEndpointHosts)
+	if err != nil {
+		return nil, fmt.Errorf("--allow-endpoint-host: %w", err)
+	}
+	mgr, err := ctrl.NewManager(restConfig, options(cfg))
+	if err != nil {
+		return nil, fmt.Errorf("create the manager: %w", err)
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, err
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return nil, err
+	}
+	if err := addControllers(ctx, mgr, cfg, policy); err != nil {
+		return nil, err
+	}
+	return mgr, nil
+}
+
+func options(cfg Config) ctrl.Options {
+	o := ctrl.Options{
+		Scheme:                        Scheme(),
+		Metrics:                       metricsserver.Options{BindAddress: cfg.MetricsAddress},
+		HealthProbeBindAddress:        cfg.ProbeAddress,
+		LeaderElection:                cfg.LeaderElection,
+		LeaderElectionID:              LeaderElectionID,
+		LeaderElectionNamespace:       cfg.LeaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       &cfg.GracePeriod,
+		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		// Followers keep their caches warm, so that a failover costs a lease and not a list.
+		Controller: config.Controller{EnableWarmup: new(cfg.LeaderElection)},
+		Client: client.Options{Cache: &client.CacheOptions{
+			// Secrets and ConfigMaps are read one by one and never kept.
+			DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}},
+			// A pass must see what the pass before wrote. controller-runtime cannot do this for several namespaces; a
+			// stale read there costs a list, since the claim decides.
+			EnableReadYourWritesConsistency: new(len(cfg.WatchNamespaces) < 2),
+		}},
+	}
+	if len(cfg.WatchNamespaces) > 0 {
+		o.Cache.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range cfg.WatchNamespaces {
+			o.Cache.DefaultNamespaces[namespace] = cache.Config{}
+		}
+	}
+	return o
+}
+
+// addControllers declares the references of all kinds, and then sets each kind up.
+func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *endpoint.Policy) error {
+	loopMetrics := metrics.New(cfg.Registry)
+	pool := account.NewPool(&account.Builder{
+		Reader: mgr.GetAPIReader(), Policy: policy, Metrics: cloudclient.NewMetrics(cfg.Registry), UserAgent: "servicestage-operator/" + cfg.Version,
+	})
+	accounts := account.NewResolver(mgr.GetClient(), pool)
+	rt := reconciler.Runtime{
+		Client:                  mgr.GetClient(),
+		Graph:                   dependency.NewGraph(mgr.GetClient()),
+		Accounts:                pool,
+		Metrics:                 loopMetrics,
+		Recorder:                mgr.GetEventRecorder("servicestage-operator"),
+		Clock:                   clock.RealClock{},
+		ResyncInterval:          cfg.ResyncInterval,
+		MaxConcurrentReconciles: cfg.MaxConcurrentReconciles,
+	}
+	controllers := []reconciler.Controller{
+		cloudaccount.Namespaced(pool),
+		cloudaccount.Cluster(pool),
+		environment.Definition(accounts),
+		application.Definition(accounts, mgr.GetClient(), mgr.GetAPIReader()),
+	}
+	for _, c := range controllers {
+		if err := c.Declare(rt.Graph); err != nil {
+			return err
+		}
+	}
+	if err := rt.Graph.Index(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	for _, c := range controllers {
+		if err := c.SetUp(mgr, rt); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package metrics counts what the loop does, for Prometheus.
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics of the loop. Labels are bounded: controllers and classes are few.
+type Metrics struct {
+	reconciliations *prometheus.CounterVec
+	drift           *prometheus.CounterVec
+}
+
+// New returns metrics that are registered with r. It panics where r has metrics of these names already.
+func New(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		reconciliations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "servicestage_reconciliations_total",
+			Help: "Reconciliations by the class of their outcome.",
+		}, []string{"controller", "class"}),
+		drift: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "servicestage_drift_repaired_fields_total",
+			Help: "Fields that were changed behind the operator's back and set right.",
+		}, []string{"controller"}),
+	}
+	r.MustRegister(m.reconciliations, m.drift)
+	return m
+}
+
+// Reconciled counts a pass by the class of its outcome.
+func (m *Metrics) Reconciled(controller, class string) {
+	m.reconciliations.WithLabelValues(controller, class).Inc()
+}
+
+// DriftRepaired counts fields that were changed behind the operator's back and set right.
+func (m *Metrics) DriftRepaired(controller string, fields int) {
+	m.drift.WithLabelValues(controller).Add(float64(fields))
+}

@@ -1,0 +1,60 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package reconciler
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// backoffPolicy is an interval that doubles with each repetition.
+type backoffPolicy struct {
+	name        string
+	first, most time.Duration
+}
+
+// interval before try number n, counted from 0.
+func (p *backoffPolicy) interval(n int) time.Duration {
+	if n > 30 || p.first<<n > p.most {
+		return p.most
+	}
+	return p.first << n
+}
+
+// backoffs counts repetitions per object. They start anew when the policy changes, and after a restart.
+type backoffs struct {
+	mu     sync.Mutex
+	counts map[types.NamespacedName]repetition
+}
+
+type repetition struct {
+	policy *backoffPolicy
+	count  int
+}
+
+func newBackoffs() *backoffs { return &backoffs{counts: map[types.NamespacedName]repetition{}} }
+
+// next returns the interval before the object's next try, up to a tenth longer so that tries spread.
+func (b *backoffs) next(key types.NamespacedName, policy *backoffPolicy, atLeast time.Duration) time.Duration {
+	b.mu.Lock()
+	r := b.counts[key]
+	if r.policy != policy {
+		r = repetition{policy: policy}
+	}
+	interval := max(policy.interval(r.count), atLeast)
+	r.count++
+	b.counts[key] = r
+	b.mu.Unlock()
+	return interval + rand.N(interval/10+1) //nolint:gosec // jitter needs no secrecy
+}
+
+// reset forgets an object's repetitions.
+func (b *backoffs) reset(key types.NamespacedName) {
+	b.mu.Lock()
+	delete(b.counts, key)
+	b.mu.Unlock()
+}

@@ -1,0 +1,117 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/dependency"
+	"servicestage.dev/operator/internal/external"
+)
+
+// Definition is all that makes a kind.
+type Definition[O Object, R any] struct {
+	// Name of the controller, lower case, for example "environment": in logs, metrics and messages.
+	Name string
+	// New returns an empty object.
+	New func() O
+	// Kind realises objects in the cloud.
+	Kind external.Kind[O, R]
+	// References of the kind, but for spec.accountRef, which every kind has.
+	References []dependency.Reference
+}
+
+// Accounts is told when the cloud refuses the credentials of an account.
+type Accounts interface {
+	ReportRefused(ctx context.Context, namespace string, ref v1alpha1.AccountReference)
+}
+
+// Metrics counts what the loop does.
+type Metrics interface {
+	// Reconciled counts a pass by the class of its outcome.
+	Reconciled(controller, class string)
+	// DriftRepaired counts fields that were changed behind the operator's back and set right.
+	DriftRepaired(controller string, fields int)
+}
+
+// Runtime is what the loops of all kinds share.
+type Runtime struct {
+	Client   client.Client
+	Graph    *dependency.Graph
+	Accounts Accounts
+	Metrics  Metrics
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+	// ResyncInterval of objects that name none themselves.
+	ResyncInterval time.Duration
+	// MaxConcurrentReconciles per kind.
+	MaxConcurrentReconciles int
+}
+
+// Controller is a kind's loop, ready to be set up.
+type Controller interface {
+	// Declare adds the kind's references to the graph. All kinds declare before the first is set up.
+	Declare(graph *dependency.Graph) error
+	// SetUp adds the kind's controller to the manager.
+	SetUp(mgr ctrl.Manager, rt Runtime) error
+}
+
+var _ Controller = Definition[Object, struct{}]{}
+
+// Declare adds the kind's references, and that to its account, to the graph.
+func (d Definition[O, R]) Declare(graph *dependency.Graph) error {
+	return graph.Add(append(accountReferences(d.New()), d.References...)...)
+}
+
+// SetUp adds the kind's controller to the manager.
+func (d Definition[O, R]) SetUp(mgr ctrl.Manager, rt Runtime) error {
+	l := d.loop(rt)
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named(d.Name).
+		For(d.New(), builder.WithPredicates(UserActed())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: rt.MaxConcurrentReconciles})
+	if err := rt.Graph.Watch(b, d.New()); err != nil {
+		return err
+	}
+	if err := b.Complete(l); err != nil {
+		return fmt.Errorf("set up the controller %s: %w", d.Name, err)
+	}
+	return nil
+}
+
+func (d Definition[O, R]) loop(rt Runtime) reconcile.Reconciler {
+	return &loop[O, R]{Definition: d, Runtime: rt, noun: strings.ReplaceAll(d.Name, "-", " "), backoffs: newBackoffs()}
+}
+
+// UserActed passes what users do to an object: its spec, its deletion, and the annotations that ask for something. What
+// the operator itself writes, and labels, wake nobody.
+func UserActed() predicate.Predicate {
+	asks := []string{v1alpha1.PausedAnnotation, v1alpha1.ReconcileRequestedAtAnnotation}
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
+			e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() {
+			return true
+		}
+		for _, key := range asks {
+			if e.ObjectOld.GetAnnotations()[key] != e.ObjectNew.GetAnnotations()[key] {
+				return true
+			}
+		}
+		return false
+	}}
+}

@@ -1,0 +1,459 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient/clouderr"
+	"servicestage.dev/operator/internal/conditions"
+	"servicestage.dev/operator/internal/external"
+)
+
+// loop reconciles objects of type O, whose cloud resources are observed as R.
+type loop[O Object, R any] struct {
+	Definition[O, R]
+	Runtime
+	// noun is how messages call the cloud resource, for example "environment".
+	noun     string
+	backoffs *backoffs
+}
+
+// pass is one look at one object.
+type pass[O Object, R any] struct {
+	*loop[O, R]
+	obj      O
+	resource external.Resource[R]
+	claim    external.Claim
+	// inputs is the version of what the object refers to.
+	inputs string
+	// observed is what the cloud holds, once that is known.
+	observed *R
+	// events gathered on the way.
+	events []occurrence
+}
+
+// Reconcile makes one pass and carries out what it came to. Errors are those of the API server alone.
+func (l *loop[O, R]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	obj := l.New()
+	if err := l.Client.Get(ctx, req.NamespacedName, obj); err != nil {
+		l.backoffs.reset(req.NamespacedName)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	before, ok := obj.DeepCopyObject().(O)
+	if !ok {
+		return ctrl.Result{}, fmt.Errorf("a copy of %T is no %T", obj, obj)
+	}
+	p := &pass[O, R]{loop: l, obj: obj}
+	o, err := p.run(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	o.events = append(p.events, o.events...)
+	return l.settle(ctx, before, p, o)
+}
+
+// run decides what the object needs, and does it.
+func (p *pass[O, R]) run(ctx context.Context) (outcome, error) {
+	if !p.obj.GetDeletionTimestamp().IsZero() {
+		return p.remove(ctx)
+	}
+	if p.paused() {
+		return isPaused(), nil
+	}
+	var err error
+	if p.inputs, err = p.Graph.Inputs(ctx, p.obj); err != nil {
+		return outcome{}, err
+	}
+	if due := freshFor(p.obj, p.inputs, p.ResyncInterval, p.Clock.Now()); due > 0 {
+		return isFresh(due), nil
+	}
+	if p.claim, err = external.ParseClaim(p.obj.GetAnnotations()[v1alpha1.ClaimAnnotation]); err != nil {
+		return stuck("Invalid", v1alpha1.ReasonRejected, fmt.Sprintf("metadata.annotations[%s]: %v", v1alpha1.ClaimAnnotation, err), p.resync()), nil
+	}
+	if p.resource, err = p.Kind.Bind(ctx, p.obj, external.ForSync); err != nil {
+		return p.failed("resolve what the spec refers to", "", err), nil
+	}
+	if op := p.status().Operation; op != nil {
+		return p.poll(ctx, *op)
+	}
+	return p.sync(ctx)
+}
+
+// sync brings the cloud and the spec together, by changing the one or reporting on the other.
+func (p *pass[O, R]) sync(ctx context.Context) (outcome, error) {
+	o, found, err := p.locate(ctx)
+	if err != nil || !found {
+		return o, err
+	}
+	return p.converge(ctx), nil
+}
+
+// locate observes the object's cloud resource, looking for it, adopting it or creating it where its id is not known. It
+// returns false with an outcome where the pass ends there.
+func (p *pass[O, R]) locate(ctx context.Context) (outcome, bool, error) {
+	if id := p.status().ID; id != "" {
+		observed, err := p.resource.Get(ctx, id)
+		switch {
+		case err == nil:
+			return p.keep(ctx, observed)
+		case !clouderr.Is(err, clouderr.NotFound):
+			return p.failedLook(err), false, nil
+		case p.observing():
+			p.status().ID = ""
+			return missing(fmt.Sprintf("The %s %s is gone from the cloud.", p.noun, id), false, p.resync()), false, nil
+		}
+		p.note(corev1.EventTypeWarning, "Gone", "Recreate", fmt.Sprintf("The %s %s was deleted in the cloud; creating it again.", p.noun, id))
+		p.status().ID = ""
+		return p.find(ctx)
+	}
+	if imp := p.spec().Import; imp != nil && imp.ID != "" {
+		return p.adoptByID(ctx, imp.ID)
+	}
+	if !p.claim.IsZero() || p.adopting() || p.observing() {
+		return p.find(ctx)
+	}
+	return p.create(ctx)
+}
+
+// keep goes on with the cloud resource whose id is known. An object that lost its claim or its finalizer, as one does
+// that was replaced as a whole, gets them back.
+func (p *pass[O, R]) keep(ctx context.Context, observed *R) (outcome, bool, error) {
+	p.observed = observed
+	if p.observing() {
+		return outcome{}, true, nil
+	}
+	identity := p.resource.Identity(observed)
+	claimed := identity.ClaimKnown && identity.Claim != ""
+	if claimed && !p.claim.IsZero() && identity.Claim != p.claim.Token {
+		return p.foreign(identity), false, nil
+	}
+	if claimed && p.claim.IsZero() {
+		p.claim = external.Claim{Token: identity.Claim, MintedAt: p.Clock.Now()}
+	}
+	return outcome{}, true, p.mint(ctx)
+}
+
+// adoptByID takes the cloud resource that the spec names.
+func (p *pass[O, R]) adoptByID(ctx context.Context, id string) (outcome, bool, error) {
+	observed, err := p.resource.Get(ctx, id)
+	if clouderr.Is(err, clouderr.NotFound) {
+		return missing(fmt.Sprintf("spec.import.id: there is no %s %s; correct the id, or remove spec.import to create one.", p.noun, id), true, p.resync()), false, nil
+	}
+	if err != nil {
+		return p.failed(fmt.Sprintf("look at the %s %s", p.noun, id), "", err), false, nil
+	}
+	identity := p.resource.Identity(observed)
+	if identity.ClaimKnown && identity.Claim != "" && identity.Claim != p.claim.Token && !p.observing() {
+		return p.foreign(identity), false, nil
+	}
+	return p.take(ctx, observed, identity, true)
+}
+
+// find looks for the object's cloud resource by its claim and its natural key, and creates it where there is none.
+func (p *pass[O, R]) find(ctx context.Context) (outcome, bool, error) {
+	decision, identity, err := p.search(ctx)
+	if err != nil {
+		return p.failed(fmt.Sprintf("look for the %s", p.noun), v1alpha1.OperationCreate, err), false, nil
+	}
+	switch decision {
+	case claimOurs, claimAdopt:
+		return p.take(ctx, nil, identity, decision == claimAdopt)
+	case claimForeign:
+		if p.observing() {
+			return p.take(ctx, nil, identity, false)
+		}
+		return p.foreign(identity), false, nil
+	case claimAmbiguous:
+		return stuck("Ambiguous", v1alpha1.ReasonAmbiguous, fmt.Sprintf("Several %ss in the cloud fit this object; set spec.import.id to the one that is meant.", p.noun), p.resync()), false, nil
+	case claimNone:
+	}
+	if p.observing() {
+		return missing(fmt.Sprintf("There is no such %s in the cloud; managementPolicy is Observe, so none is created.", p.noun), false, p.resync()), false, nil
+	}
+	if p.adopting() {
+		return missing(fmt.Sprintf("spec.import.byName: there is no such %s in the cloud; remove spec.import to create one.", p.noun), true, p.resync()), false, nil
+	}
+	return p.create(ctx)
+}
+
+// search asks the cloud for candidates and decides which one is the object's own.
+func (p *pass[O, R]) search(ctx context.Context) (claimed, external.Identity, error) {
+	var candidates []external.Identity
+	for observed, err := range p.resource.Find(ctx, p.claim) {
+		if err != nil {
+			return claimNone, external.Identity{}, err
+		}
+		candidates = append(candidates, p.resource.Identity(observed))
+	}
+	decision, identity := match(candidates, p.claim, p.adopting() || p.observing())
+	return decision, identity, nil
+}
+
+// take makes a cloud resource the object's own. Candidates that Find yields may come from a list, which lacks details:
+// without an observation it looks again.
+func (p *pass[O, R]) take(ctx context.Context, observed *R, identity external.Identity, adopted bool) (outcome, bool, error) {
+	if !p.observing() {
+		if err := p.mint(ctx); err != nil {
+			return outcome{}, false, err
+		}
+	}
+	if adopted && !p.observing() {
+		p.note(corev1.EventTypeNormal, "Adopted", "Adopt", fmt.Sprintf("Adopted the %s %s.", p.noun, identity.ID))
+	}
+	p.status().ID = identity.ID
+	if observed == nil {
+		var err error
+		if observed, err = p.resource.Get(ctx, identity.ID); err != nil {
+			return p.failedLook(err), false, nil
+		}
+	}
+	p.observed = observed
+	return outcome{}, true, nil
+}
+
+// foreign is the outcome where what is there is someone else's.
+func (p *pass[O, R]) foreign(identity external.Identity) outcome {
+	whose := "set spec.import.id to that id (or spec.import.byName: true) to adopt it, or choose another spec.name"
+	if identity.Claim != "" {
+		whose = fmt.Sprintf("another object claims it (label %s=%s); choose another spec.name, or delete that object with deletionPolicy: Orphan and remove the label first", external.LabelKey, identity.Claim)
+	}
+	message := fmt.Sprintf("The cloud has a %s %q (id %s) that this object did not create: %s.", p.noun, identity.Name, identity.ID, whose)
+	return stuck(string(clouderr.Exists), v1alpha1.ReasonAlreadyExists, message, p.resync())
+}
+
+// create makes the cloud resource. The claim is written first: whatever happens after the call, the resource is found
+// again by it.
+func (p *pass[O, R]) create(ctx context.Context) (outcome, bool, error) {
+	if err := p.mint(ctx); err != nil {
+		return outcome{}, false, err
+	}
+	log.FromContext(ctx).Info("Creating in the cloud", "resource", p.noun)
+	observed, op, err := p.resource.Create(ctx, p.claim)
+	if clouderr.Is(err, clouderr.Exists) {
+		return p.taken(ctx, err)
+	}
+	if observed != nil {
+		p.status().ID = p.resource.Identity(observed).ID
+	}
+	if err != nil {
+		p.recordPart(observed)
+		return p.failed(fmt.Sprintf("create the %s", p.noun), v1alpha1.OperationCreate, err), false, nil
+	}
+	p.observed = observed
+	if op != nil {
+		return p.begin(*op), false, nil
+	}
+	return p.report(), false, nil
+}
+
+// taken finds out whose the resource is whose name was in the way of creating ours. It may be our own, made by a call
+// whose reply was lost.
+func (p *pass[O, R]) taken(ctx context.Context, exists error) (outcome, bool, error) {
+	decision, identity, err := p.search(ctx)
+	switch {
+	case err != nil:
+		return p.failed(fmt.Sprintf("look for the %s", p.noun), v1alpha1.OperationCreate, err), false, nil
+	case decision == claimOurs || decision == claimAdopt:
+		return p.take(ctx, nil, identity, decision == claimAdopt)
+	case decision == claimForeign:
+		return p.foreign(identity), false, nil
+	}
+	return p.failed(fmt.Sprintf("create the %s", p.noun), v1alpha1.OperationCreate, exists), false, nil
+}
+
+// converge compares the spec with what was observed and updates what differs.
+func (p *pass[O, R]) converge(ctx context.Context) outcome {
+	changes := p.resource.Diff(p.observed)
+	identity := p.resource.Identity(p.observed)
+	changes.Mark = identity.ClaimKnown && identity.Claim == "" && !p.observing()
+	if p.observing() {
+		if changes.Empty() {
+			return p.report()
+		}
+		return p.reportDrift(append(append([]string{}, changes.Paths...), changes.Immutable...))
+	}
+	if len(changes.Immutable) > 0 {
+		p.status().Drift = changes.Immutable
+		return stuck("ImmutableField", v1alpha1.ReasonImmutableField, fmt.Sprintf(
+			"The %s differs from the spec in %s, which the cloud cannot change: set the spec to what the cloud holds, or delete this object and create it anew.",
+			p.noun, enumerate(changes.Immutable)), p.resync())
+	}
+	if changes.Empty() {
+		return p.report()
+	}
+	return p.update(ctx, changes)
+}
+
+// update changes what differs.
+func (p *pass[O, R]) update(ctx context.Context, changes external.Changes) outcome {
+	drift := len(changes.Paths) > 0 && p.wasSynced()
+	log.FromContext(ctx).Info("Updating in the cloud", "resource", p.noun, "id", p.status().ID, "paths", changes.Paths, "drift", drift)
+	observed, op, err := p.resource.Update(ctx, p.observed, changes, p.claim)
+	if err != nil {
+		p.recordPart(observed)
+		p.status().Drift = bounded(changes.Paths)
+		return p.failed(fmt.Sprintf("update %s of the %s", enumerate(changes.Paths), p.noun), v1alpha1.OperationUpdate, err)
+	}
+	switch {
+	case drift:
+		p.Metrics.DriftRepaired(p.Name, len(changes.Paths))
+		p.note(corev1.EventTypeNormal, "DriftRepaired", "Update", fmt.Sprintf("Changed behind the operator's back, and set right: %s.", enumerate(changes.Paths)))
+	case len(changes.Paths) > 0:
+		p.note(corev1.EventTypeNormal, "Updated", "Update", fmt.Sprintf("Updated %s.", enumerate(changes.Paths)))
+	}
+	p.observed = observed
+	if op != nil {
+		return p.begin(*op)
+	}
+	return p.report()
+}
+
+// recordPart keeps what was done before an error.
+func (p *pass[O, R]) recordPart(observed *R) {
+	if observed != nil {
+		p.Kind.Report(p.obj, observed)
+	}
+}
+
+// begin records an operation that the cloud runs.
+func (p *pass[O, R]) begin(op external.Operation) outcome {
+	p.status().Operation = &v1alpha1.Operation{
+		ID: op.ID, Verb: v1alpha1.OperationVerb(op.Verb), StartedAt: metav1.NewTime(p.Clock.Now()).Rfc3339Copy(),
+	}
+	return progressing(v1alpha1.OperationVerb(op.Verb), "")
+}
+
+// poll asks how a running operation stands.
+func (p *pass[O, R]) poll(ctx context.Context, op v1alpha1.Operation) (outcome, error) {
+	poller, ok := p.resource.(external.Poller)
+	if !ok {
+		p.status().Operation = nil
+		return p.sync(ctx)
+	}
+	progress, err := poller.Poll(ctx, external.Operation{ID: op.ID, Verb: external.Verb(op.Verb)})
+	switch {
+	case clouderr.Is(err, clouderr.NotFound):
+		// The cloud forgot the job: what it came to shows in the resource.
+		p.status().Operation = nil
+		return p.sync(ctx)
+	case err != nil:
+		return p.failed(fmt.Sprintf("look at the operation %s", op.ID), op.Verb, err), nil
+	case !progress.Done:
+		return progressing(op.Verb, progress.Message), nil
+	}
+	p.status().Operation = nil
+	if progress.Failure != "" {
+		return stuck("OperationFailed", v1alpha1.ReasonUnhealthy, fmt.Sprintf("The cloud failed to %s the %s: %s", strings.ToLower(string(op.Verb)), p.noun, progress.Failure), p.resync()), nil
+	}
+	return p.sync(ctx)
+}
+
+// report states that the cloud holds what the spec says.
+func (p *pass[O, R]) report() outcome {
+	p.status().Drift = nil
+	return p.complete(settled(p.Kind.Report(p.obj, p.observed), p.observing(), p.resync()))
+}
+
+// reportDrift states in what the cloud differs, where the policy is to leave it so.
+func (p *pass[O, R]) reportDrift(paths []string) outcome {
+	p.status().Drift = bounded(paths)
+	return p.complete(drifted(p.Kind.Report(p.obj, p.observed), paths, p.resync()))
+}
+
+// complete adds to an outcome what every full pass settles.
+func (p *pass[O, R]) complete(o outcome) outcome {
+	o.references = &statement{status: metav1.ConditionTrue, reason: v1alpha1.ReasonResolved, message: "Everything that the spec refers to can be used."}
+	return o
+}
+
+// mint writes the claim and the finalizer in one patch, unless they are there. The patch fails where the object is not
+// the one that this pass read, so that of two passes only one can mint.
+func (p *pass[O, R]) mint(ctx context.Context) error {
+	written := p.obj.GetAnnotations()[v1alpha1.ClaimAnnotation] != ""
+	if written && controllerutil.ContainsFinalizer(p.obj, v1alpha1.Finalizer) {
+		return nil
+	}
+	claim := p.claim
+	if claim.IsZero() {
+		claim = external.NewClaim(p.Clock.Now())
+	}
+	patched, ok := p.obj.DeepCopyObject().(O)
+	if !ok {
+		return fmt.Errorf("a copy of %T is no %T", p.obj, p.obj)
+	}
+	annotations := patched.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[v1alpha1.ClaimAnnotation] = claim.String()
+	patched.SetAnnotations(annotations)
+	controllerutil.AddFinalizer(patched, v1alpha1.Finalizer)
+	if err := p.Client.Patch(ctx, patched, client.MergeFromWithOptions(p.obj, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("write the claim: %w", err)
+	}
+	p.claim = claim
+	p.obj.SetAnnotations(patched.GetAnnotations())
+	p.obj.SetFinalizers(patched.GetFinalizers())
+	p.obj.SetResourceVersion(patched.GetResourceVersion())
+	return nil
+}
+
+func (p *pass[O, R]) failed(doing string, verb v1alpha1.OperationVerb, err error) outcome {
+	return failed(failure{err: err, doing: doing, verb: verb, resync: p.resync()}).withCause(err)
+}
+
+// failedLook is the outcome where a look at a resource failed that may be as well as it was.
+func (p *pass[O, R]) failedLook(err error) outcome {
+	looking := p.obj.GetGeneration() == p.status().ObservedGeneration && conditions.IsTrue(p.status().Conditions, v1alpha1.ConditionReady)
+	return failed(failure{err: err, doing: fmt.Sprintf("look at the %s", p.noun), looking: looking, resync: p.resync()}).withCause(err)
+}
+
+func (p *pass[O, R]) note(kind, reason, action, message string) {
+	p.events = append(p.events, occurrence{kind: kind, reason: reason, action: action, message: message})
+}
+
+func (p *pass[O, R]) spec() *v1alpha1.ResourceSpec     { return p.obj.CommonSpec() }
+func (p *pass[O, R]) status() *v1alpha1.ResourceStatus { return p.obj.CommonStatus() }
+
+func (p *pass[O, R]) observing() bool {
+	return p.spec().ManagementPolicy == v1alpha1.ManagementPolicyObserve
+}
+
+func (p *pass[O, R]) adopting() bool {
+	return p.spec().Import != nil && p.spec().Import.ByName
+}
+
+func (p *pass[O, R]) paused() bool {
+	return p.obj.GetAnnotations()[v1alpha1.PausedAnnotation] == "true"
+}
+
+// wasSynced says whether the spec as it is now had arrived in the cloud before.
+func (p *pass[O, R]) wasSynced() bool {
+	return p.status().ObservedGeneration == p.obj.GetGeneration() && p.status().ObservedInputs == p.inputs &&
+		conditions.IsTrue(p.status().Conditions, v1alpha1.ConditionSynced)
+}
+
+// maxDrift is how many paths status lists.
+const maxDrift = 16
+
+func bounded(paths []string) []string {
+	if len(paths) > maxDrift {
+		return paths[:maxDrift]
+	}
+	return paths
+}
+
+func (p *pass[O, R]) resync() time.Duration { return resyncAfter(p.obj, p.ResyncInterval) }

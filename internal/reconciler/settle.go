@@ -1,0 +1,177 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package reconciler
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient/clouderr"
+	"servicestage.dev/operator/internal/conditions"
+)
+
+// FieldOwner is the field manager of the operator's writes.
+const FieldOwner = "servicestage-operator"
+
+// settle carries out what a pass came to: the only place that writes status, events and metrics.
+func (l *loop[O, R]) settle(ctx context.Context, before O, p *pass[O, R], o outcome) (ctrl.Result, error) {
+	if o.cause != nil {
+		log.FromContext(ctx).Info("Reconciliation did not finish", "class", o.class, "error", o.cause.Error())
+	}
+	if clouderr.Is(o.cause, clouderr.Unauthorized) {
+		l.Accounts.ReportRefused(ctx, p.obj.GetNamespace(), p.spec().AccountRef)
+	}
+	if o.finalize {
+		if err := l.release(ctx, p.obj); err != nil {
+			return ctrl.Result{}, err
+		}
+		l.backoffs.reset(client.ObjectKeyFromObject(p.obj))
+	}
+	if !o.untouched {
+		state(p.obj, o, p.inputs, metav1.NewTime(l.Clock.Now()))
+		if err := WriteStatus(ctx, l.Client, before, p.obj); err != nil {
+			return ctrl.Result{}, err
+		}
+		l.announce(before, p.obj, o)
+	}
+	l.Metrics.Reconciled(l.Name, o.class)
+	return l.result(p.obj, o.wait), nil
+}
+
+// result turns a wait into a result. Polls never keep a high priority: newcomers would starve behind them.
+func (l *loop[O, R]) result(obj O, w wait) ctrl.Result {
+	key := client.ObjectKeyFromObject(obj)
+	if w.backoff == nil {
+		l.backoffs.reset(key)
+		return ctrl.Result{RequeueAfter: w.after, Priority: new(handler.LowPriority)}
+	}
+	return ctrl.Result{RequeueAfter: l.backoffs.next(key, w.backoff, w.atLeast), Priority: new(handler.LowPriority)}
+}
+
+// state writes an outcome into the common part of the status.
+func state(obj Object, o outcome, inputs string, now metav1.Time) {
+	status, generation := obj.CommonStatus(), obj.GetGeneration()
+	set := func(conditionType string, s statement) {
+		conditions.Set(&status.Conditions, metav1.Condition{
+			Type: conditionType, Status: s.status, Reason: s.reason, Message: s.message, ObservedGeneration: generation,
+		})
+	}
+	set(v1alpha1.ConditionReady, keep(status.Conditions, v1alpha1.ConditionReady, o.keepReady, o.ready))
+	set(v1alpha1.ConditionSynced, keep(status.Conditions, v1alpha1.ConditionSynced, o.keepSynced, o.synced))
+	if o.references != nil {
+		set(v1alpha1.ConditionReferencesResolved, *o.references)
+	} else if c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReferencesResolved); c != nil {
+		set(v1alpha1.ConditionReferencesResolved, statement{status: c.Status, reason: c.Reason, message: c.Message})
+	}
+	conditions.SetOrRemove(&status.Conditions, v1alpha1.ConditionReconciling, o.reconciling.reason, o.reconciling.message, generation)
+	conditions.SetOrRemove(&status.Conditions, v1alpha1.ConditionStalled, o.stalled.reason, o.stalled.message, generation)
+	conditions.SetOrRemove(&status.Conditions, v1alpha1.ConditionPaused, o.paused.reason, o.paused.message, generation)
+
+	status.ObservedGeneration = generation
+	if o.paused.reason == "" {
+		status.LastHandledReconcileAt = obj.GetAnnotations()[v1alpha1.ReconcileRequestedAtAnnotation]
+	}
+	if o.synchronized {
+		status.LastSyncTime = new(now.Rfc3339Copy())
+		status.ObservedInputs = inputs
+	}
+}
+
+// keep returns what a condition says already where it is to be kept, and otherwise what it is to say.
+func keep(list []metav1.Condition, conditionType string, kept bool, s statement) statement {
+	if !kept {
+		return s
+	}
+	if c := meta.FindStatusCondition(list, conditionType); c != nil {
+		return statement{status: c.Status, reason: c.Reason, message: c.Message}
+	}
+	return statement{status: metav1.ConditionUnknown, reason: v1alpha1.ReasonNotYetObserved, message: "The cloud was not looked at yet."}
+}
+
+// WriteStatus applies the status of obj, in one server-side apply, and only if it differs from that of before.
+func WriteStatus(ctx context.Context, c client.Client, before, obj client.Object) error {
+	was, err := statusOf(before)
+	if err != nil {
+		return err
+	}
+	is, err := statusOf(obj)
+	if err != nil {
+		return err
+	}
+	if reflect.DeepEqual(was, is) {
+		return nil
+	}
+	gvk, err := apiutil.GVKForObject(obj, c.Scheme())
+	if err != nil {
+		return err
+	}
+	apiVersion, kind := gvk.ToAPIVersionAndKind()
+	// The uid keeps the status of an object from landing on another of the same name.
+	body, err := json.Marshal(map[string]any{
+		"apiVersion": apiVersion, "kind": kind, "status": is,
+		"metadata": map[string]any{"name": obj.GetName(), "namespace": obj.GetNamespace(), "uid": string(obj.GetUID())},
+	})
+	if err != nil {
+		return fmt.Errorf("encode status: %w", err)
+	}
+	into, ok := obj.DeepCopyObject().(client.Object)
+	if !ok {
+		return fmt.Errorf("a copy of %T is no object", obj)
+	}
+	err = c.Status().Patch(ctx, into, client.RawPatch(types.ApplyPatchType, body), client.FieldOwner(FieldOwner), client.ForceOwnership)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("write status: %w", err)
+	}
+	return nil
+}
+
+func statusOf(obj client.Object) (map[string]any, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return nil, fmt.Errorf("encode %T: %w", obj, err)
+	}
+	status, _ := content["status"].(map[string]any)
+	return status, nil
+}
+
+// release removes the finalizer.
+func (l *loop[O, R]) release(ctx context.Context, obj O) error {
+	released, ok := obj.DeepCopyObject().(O)
+	if !ok {
+		return fmt.Errorf("a copy of %T is no %T", obj, obj)
+	}
+	if !controllerutil.RemoveFinalizer(released, v1alpha1.Finalizer) {
+		return nil
+	}
+	err := l.Client.Patch(ctx, released, client.MergeFromWithOptions(obj, client.MergeFromWithOptimisticLock{}))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("remove the finalizer: %w", err)
+	}
+	return nil
+}
+
+// announce records the events of an outcome. What repeats what Ready said before is left out.
+func (l *loop[O, R]) announce(before, obj O, o outcome) {
+	was := meta.FindStatusCondition(before.CommonStatus().Conditions, v1alpha1.ConditionReady)
+	repeated := was != nil && was.Reason == o.ready.reason && was.Message == conditions.Bounded(o.ready.message)
+	for _, e := range o.events {
+		if !e.onChange || !repeated {
+			l.Recorder.Eventf(obj, nil, e.kind, e.reason, e.action, "%s", conditions.Bounded(e.message))
+		}
+	}
+}
