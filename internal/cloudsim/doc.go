@@ -1,0 +1,54 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cloudsim is a simulated Huawei Cloud: one http.Handler that answers for IAM and ServiceStage V3 as the
+// vendor's API reference says, or as clients observed where the two differ (Quirks). It shares no code with the
+// operator's cloud client: two independent readings of the same documents keep each other honest.
+//
+// Section numbers in comments are those of the ServiceStage API reference of 2024-01-09. What is inferred rather than
+// documented says so where it is.
+//
+// # A request's way
+//
+//	ServeHTTP     /_sim/ goes to the admin API, everything else to serveCloud
+//	serveCloud    call log, fault (before its effect), latency, process, fault (after the effect)
+//	process       route (APIGW.0101), body size (APIGW.0201), ip and api limits (APIGW.0308), credentials (APIGW.0301),
+//	              user limits, project in the path (APIGW.0302), then the handler under the state's lock
+//
+// # Files
+//
+//	server.go      Server: the way of a request, and the in-process form of every admin call
+//	admin.go       the admin API under /_sim/; README.md has its JSON
+//	options.go     Options and their defaults
+//	quirks.go      Quirks: the switches
+//	clock.go       Clock, RealClock, ManualClock
+//	router.go      operations by method and path
+//	reply.go       replies and the shapes of errors
+//	auth.go        accounts, tokens, lockouts
+//	signature.go   SDK-HMAC-SHA256, pure
+//	store.go       collection: records by id, by name and in order; revisions; admin access
+//	state.go       all collections, who refers to whom, JSON merge patch
+//	faults.go, limits.go, latency.go, match.go, calllog.go
+//	service.go     the table of services
+//	iam.go         IAM
+//	servicestage.go, servicestage_fields.go     what the collections of ServiceStage share
+//	servicestage_<collection>.go                one collection: record, validation, handlers, rendering
+//
+// # A new collection
+//
+// Add servicestage_<collection>.go (or <service>_<collection>.go) with a struct that embeds meta, create the store with
+// newCollection in the service's constructor, and put the operations into the service's install. Nothing else changes:
+// the admin API, quotas, paging, sorting, reset and the health count know every collection by its path.
+//
+// A record that needs another one declares it with references: a plain reference holds the other one back (inUse), an
+// owned one goes with it. A component, for instance, makes its environment in use and its application not empty.
+//
+// # A new service
+//
+// Implement service in a file of its own and add a line to the table in service.go.
+//
+// # Asynchronous jobs
+//
+// A job is a record whose state moves on with Clock.AfterFunc; the callback takes state.mu and looks the record up
+// anew, since a reset or an admin call may have removed it meanwhile. With ManualClock, Advance runs minutes at once.
+package cloudsim
