@@ -47,14 +47,14 @@ type ApplicationSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) >= 1 && size(k) <= 128 && !k.startsWith('servicestage-dev-'))",message="label keys have 1 to 128 characters and do not start with servicestage-dev-, which the operator uses itself"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(self[k]) <= 255)",message="label values have at most 255 characters"
 	// +optional
-	Labels map[string]string `json:"labels,omitempty"`
+	Labels map[string]string `json:"labels,omitzero"`
 	// Configurations sets environment variables per environment. One that is dropped from the list is deleted in the
 	// cloud; configurations of environments that were never listed here are not touched.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:XValidation:rule="self.all(c, self.exists_one(d, has(c.environmentRef.id) ? has(d.environmentRef.id) && d.environmentRef.id == c.environmentRef.id : has(d.environmentRef.name) && d.environmentRef.name == c.environmentRef.name))",message="each environment may be listed once"
 	// +optional
-	Configurations []ApplicationConfiguration `json:"configurations,omitempty"`
+	Configurations []ApplicationConfiguration `json:"configurations,omitzero"`
 }
 
 // ObservedApplicationConfiguration is a configuration that this object wrote.

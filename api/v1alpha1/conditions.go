@@ -74,6 +74,4 @@ const (
 	ReasonNotAllowed = "NotAllowed"
 	// ReasonAnnotation goes with Paused True.
 	ReasonAnnotation = "Annotation"
-	// ReasonInternalError means that the operator failed; its log says where.
-	ReasonInternalError = "InternalError"
 )

@@ -87,14 +87,14 @@ type EnvironmentSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) >= 1 && size(k) <= 128 && !k.startsWith('servicestage-dev-'))",message="label keys have 1 to 128 characters and do not start with servicestage-dev-, which the operator uses itself"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(self[k]) <= 255)",message="label values have at most 255 characters"
 	// +optional
-	Labels map[string]string `json:"labels,omitempty"`
+	Labels map[string]string `json:"labels,omitzero"`
 	// Resources of the environment. Authoritative where given ([] removes all), not managed where left out; their order
 	// does not matter.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:XValidation:rule="self.all(r, self.exists_one(s, s.type == r.type && (has(r.id) ? has(s.id) && s.id == r.id : has(s.engineRef) && s.engineRef.name == r.engineRef.name)))",message="each resource may be listed once"
 	// +optional
-	Resources []EnvironmentResource `json:"resources,omitempty"`
+	Resources []EnvironmentResource `json:"resources,omitzero"`
 }
 
 // ObservedEnvironmentResource is a resource that the environment holds in the cloud.
@@ -123,7 +123,8 @@ type EnvironmentStatus struct {
 	// EnterpriseProjectID in the cloud.
 	// +optional
 	EnterpriseProjectID string `json:"enterpriseProjectID,omitempty"`
-	// Resources that the environment holds in the cloud, by type and id; the first 64.
+	// Resources that the environment holds in the cloud, by type and id; the first 64. Kept current while spec.resources
+	// is given.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
