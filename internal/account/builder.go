@@ -175,7 +175,7 @@ func (b *Builder) endpoints(e *v1alpha1.Endpoints) (map[cloudclient.Service]stri
 			continue
 		}
 		if err := b.Policy.Check(string(url)); err != nil {
-			problems = append(problems, fmt.Sprintf("spec.endpoints.%s: %v", service, err))
+			problems = append(problems, fmt.Sprintf("spec.endpoints.%s: %s", service, clouderr.UserMessage(err)))
 			continue
 		}
 		checked[service] = string(url)

@@ -6,6 +6,7 @@ package conditions
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -52,4 +53,13 @@ func Bounded(message string) string {
 		cut--
 	}
 	return message[:cut] + ellipsis
+}
+
+// Enumerate lists names or paths for a message, the first eight in full.
+func Enumerate(names []string) string {
+	const most = 8
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }

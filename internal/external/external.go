@@ -28,7 +28,8 @@ type Purpose int
 const (
 	// ForSync handles can do everything.
 	ForSync Purpose = iota
-	// ForDelete handles need to Get, Find, Identity and Delete only: Bind must not resolve references for them.
+	// ForDelete handles need to Get, Find, Identity, Delete, and Update with Unmark only: Bind must not resolve references
+	// for them.
 	ForDelete
 )
 
@@ -59,7 +60,8 @@ type Resource[R any] interface {
 	// but something that belongs to it failed, Create returns both what was observed and the error.
 	Create(ctx context.Context, claim Claim) (*R, *Operation, error)
 	// Update changes what differs, and nothing else, and returns what is observed afterwards, also with an error where
-	// part of it was done before. It puts the claim on the resource where changes.Mark is set.
+	// part of it was done before. It puts the claim on the resource where changes.Mark is set, and takes it off where
+	// changes.Unmark is.
 	Update(ctx context.Context, observed *R, changes Changes, claim Claim) (*R, *Operation, error)
 	// Delete removes the cloud resource. Without an operation it is gone when Delete returns. Deleting what is gone
 	// already is an error of class NotFound.
@@ -124,8 +126,8 @@ type Changes struct {
 	Paths []string
 	// Immutable lists paths that differ and cannot be changed, sorted.
 	Immutable []string
-	// Mark is set by the loop when the claim must be put on the resource.
-	Mark bool
+	// Mark is set by the loop when the claim must be put on the resource, Unmark when it must be taken off.
+	Mark, Unmark bool
 }
 
 // Empty says whether there is nothing to change.

@@ -63,6 +63,8 @@ type Config struct {
 	Version string
 	// Registry that metrics are registered with; the one that the manager serves where nil.
 	Registry prometheus.Registerer
+	// SkipNameValidation lets one process run several managers, as tests do.
+	SkipNameValidation bool
 }
 
 // Scheme knows every type that the operator handles.
@@ -113,7 +115,7 @@ func options(cfg Config) ctrl.Options {
 		GracefulShutdownTimeout:       &cfg.GracePeriod,
 		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
 		// Followers keep their caches warm, so that a failover costs a lease and not a list.
-		Controller: config.Controller{EnableWarmup: new(cfg.LeaderElection)},
+		Controller: config.Controller{EnableWarmup: new(cfg.LeaderElection), SkipNameValidation: &cfg.SkipNameValidation},
 		Client: client.Options{Cache: &client.CacheOptions{
 			// Secrets and ConfigMaps are read one by one and never kept.
 			DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}},

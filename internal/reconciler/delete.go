@@ -13,6 +13,7 @@ import (
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
+	"servicestage.dev/operator/internal/conditions"
 	"servicestage.dev/operator/internal/external"
 )
 
@@ -22,18 +23,18 @@ func (p *pass[O, R]) remove(ctx context.Context) (outcome, error) {
 	if !controllerutil.ContainsFinalizer(p.obj, v1alpha1.Finalizer) {
 		return outcome{class: "Deleted", untouched: true}, nil
 	}
+	claim, err := external.ParseClaim(p.obj.GetAnnotations()[v1alpha1.ClaimAnnotation])
+	p.claim = claim
 	if p.spec().DeletionPolicy == v1alpha1.DeletionPolicyOrphan || p.observing() {
-		log.FromContext(ctx).Info("Leaving the cloud resource as it is", "resource", p.noun, "id", p.status().ID)
+		p.orphan(ctx)
 		return isFinal(), nil
 	}
 	if p.paused() {
 		return isPaused(), nil
 	}
-	claim, err := external.ParseClaim(p.obj.GetAnnotations()[v1alpha1.ClaimAnnotation])
 	if err != nil {
 		return stuck("Invalid", v1alpha1.ReasonRejected, fmt.Sprintf("metadata.annotations[%s]: %v", v1alpha1.ClaimAnnotation, err), p.resync()), nil
 	}
-	p.claim = claim
 	if p.status().ID == "" && p.claim.IsZero() {
 		return isFinal(), nil
 	}
@@ -42,12 +43,43 @@ func (p *pass[O, R]) remove(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	if len(dependants) > 0 {
-		return blocked(fmt.Sprintf("The %s is still used by %s; delete them or change what they refer to.", p.noun, enumerate(dependants)), wait{}), nil
+		return blocked(fmt.Sprintf("The %s is still used by %s; delete them or change what they refer to.", p.noun, conditions.Enumerate(dependants)), wait{}), nil
 	}
 	if p.resource, err = p.Kind.Bind(ctx, p.obj, external.ForDelete); err != nil {
 		return p.cannotDelete(err), nil
 	}
 	return p.removeFromCloud(ctx)
+}
+
+// orphan leaves the cloud resource as it is, but for the claim, which would keep others from adopting it. The object
+// does not wait for that: whoever orphans may have no credentials left.
+func (p *pass[O, R]) orphan(ctx context.Context) {
+	logger := log.FromContext(ctx).WithValues("resource", p.noun, "id", p.status().ID)
+	logger.Info("Leaving the cloud resource to others")
+	if p.claim.IsZero() || p.observing() {
+		return
+	}
+	if err := p.unmark(ctx); err != nil {
+		logger.Info("The claim stays on the cloud resource", "label", external.LabelKey, "error", err.Error())
+	}
+}
+
+// unmark takes the claim off the cloud resource that carries it.
+func (p *pass[O, R]) unmark(ctx context.Context) error {
+	resource, err := p.Kind.Bind(ctx, p.obj, external.ForDelete)
+	if err != nil {
+		return err
+	}
+	for observed, err := range resource.Find(ctx, p.claim) {
+		if err != nil {
+			return err
+		}
+		if identity := resource.Identity(observed); identity.ClaimKnown && identity.Claim == p.claim.Token {
+			_, _, err := resource.Update(ctx, observed, external.Changes{Unmark: true}, p.claim)
+			return err
+		}
+	}
+	return nil
 }
 
 // cannotDelete is the outcome where the cloud cannot even be asked.

@@ -230,7 +230,7 @@ func (p *pass[O, R]) foreign(identity external.Identity) outcome {
 	if identity.Claim != "" {
 		whose = fmt.Sprintf("another object claims it (label %s=%s); choose another spec.name, or delete that object with deletionPolicy: Orphan and remove the label first", external.LabelKey, identity.Claim)
 	}
-	message := fmt.Sprintf("The cloud has a %s %q (id %s) that this object did not create: %s.", p.noun, identity.Name, identity.ID, whose)
+	message := fmt.Sprintf("The cloud already holds the %s %q (id %s), which this object did not create: %s.", p.noun, identity.Name, identity.ID, whose)
 	return stuck(string(clouderr.Exists), v1alpha1.ReasonAlreadyExists, message, p.resync())
 }
 
@@ -289,7 +289,7 @@ func (p *pass[O, R]) converge(ctx context.Context) outcome {
 		p.status().Drift = changes.Immutable
 		return stuck("ImmutableField", v1alpha1.ReasonImmutableField, fmt.Sprintf(
 			"The %s differs from the spec in %s, which the cloud cannot change: set the spec to what the cloud holds, or delete this object and create it anew.",
-			p.noun, enumerate(changes.Immutable)), p.resync())
+			p.noun, conditions.Enumerate(changes.Immutable)), p.resync())
 	}
 	if changes.Empty() {
 		return p.report()
@@ -305,14 +305,14 @@ func (p *pass[O, R]) update(ctx context.Context, changes external.Changes) outco
 	if err != nil {
 		p.recordPart(observed)
 		p.status().Drift = bounded(changes.Paths)
-		return p.failed(fmt.Sprintf("update %s of the %s", enumerate(changes.Paths), p.noun), v1alpha1.OperationUpdate, err)
+		return p.failed(fmt.Sprintf("update %s of the %s", conditions.Enumerate(changes.Paths), p.noun), v1alpha1.OperationUpdate, err)
 	}
 	switch {
 	case drift:
 		p.Metrics.DriftRepaired(p.Name, len(changes.Paths))
-		p.note(corev1.EventTypeNormal, "DriftRepaired", "Update", fmt.Sprintf("Changed behind the operator's back, and set right: %s.", enumerate(changes.Paths)))
+		p.note(corev1.EventTypeNormal, "DriftRepaired", "Update", fmt.Sprintf("Changed behind the operator's back, and set right: %s.", conditions.Enumerate(changes.Paths)))
 	case len(changes.Paths) > 0:
-		p.note(corev1.EventTypeNormal, "Updated", "Update", fmt.Sprintf("Updated %s.", enumerate(changes.Paths)))
+		p.note(corev1.EventTypeNormal, "Updated", "Update", fmt.Sprintf("Updated %s.", conditions.Enumerate(changes.Paths)))
 	}
 	p.observed = observed
 	if op != nil {

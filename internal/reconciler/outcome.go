@@ -14,6 +14,7 @@ import (
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
+	"servicestage.dev/operator/internal/conditions"
 	"servicestage.dev/operator/internal/external"
 )
 
@@ -119,7 +120,7 @@ func settled(health external.Health, observe bool, resync time.Duration) outcome
 // drifted is the outcome where the cloud differs and the policy is to leave it so.
 func drifted(health external.Health, paths []string, resync time.Duration) outcome {
 	o := outcome{class: "Drifted", synchronized: true, wait: wait{after: resync}}
-	o.synced = isFalse(v1alpha1.ReasonDrifted, fmt.Sprintf("The cloud differs from the spec in %s; managementPolicy is Observe, so nothing is changed.", enumerate(paths)))
+	o.synced = isFalse(v1alpha1.ReasonDrifted, fmt.Sprintf("The cloud differs from the spec in %s; managementPolicy is Observe, so nothing is changed.", conditions.Enumerate(paths)))
 	return o.withHealth(health, pollBackoff)
 }
 
@@ -177,12 +178,10 @@ func missing(message string, stalled bool, after time.Duration) outcome {
 // waiting is the outcome while something that the object refers to is missing. A watch wakes it.
 func waiting(w *external.WaitError) outcome {
 	reason := v1alpha1.ReasonDependencyNotReady
-	o := outcome{class: "Waiting"}
 	if w.Cause == external.WaitForCredentials {
 		reason = v1alpha1.ReasonCredentialsNotReady
-	} else {
-		o.references = &statement{status: metav1.ConditionFalse, reason: string(w.Reason), message: w.Message}
 	}
+	o := outcome{class: "Waiting", references: &statement{status: metav1.ConditionFalse, reason: string(w.Reason), message: w.Message}}
 	o.ready, o.synced = isFalse(reason, w.Message), isFalse(v1alpha1.ReasonPending, w.Message)
 	if w.Stalled {
 		o.stalled = isTrue(reason, w.Message)
@@ -217,7 +216,7 @@ func failed(f failure) outcome {
 		return waiting(w)
 	}
 	class := clouderr.ClassOf(f.err)
-	message := fmt.Sprintf("Cannot %s: %s", f.doing, clouderr.UserMessage(f.err))
+	message := fmt.Sprintf("Cannot %s: %s.", f.doing, strings.TrimSuffix(clouderr.UserMessage(f.err), "."))
 	switch class {
 	case clouderr.Throttled:
 		return passing(f, class, v1alpha1.ReasonThrottled, message, wait{backoff: transientBackoff, atLeast: clouderr.RetryAfter(f.err)})
@@ -270,13 +269,4 @@ func orElse(s, otherwise string) string {
 		return otherwise
 	}
 	return s
-}
-
-// enumerate lists paths for a message, the first eight by name.
-func enumerate(paths []string) string {
-	const most = 8
-	if len(paths) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(paths[:most], ", "), len(paths)-most)
-	}
-	return strings.Join(paths, ", ")
 }

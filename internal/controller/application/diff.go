@@ -129,8 +129,8 @@ func (w wanted) looksAtConfigurations() bool {
 
 // updateOf is the update that makes the changes, and whether one is needed.
 func updateOf(w wanted, o *observed, changes external.Changes, claim external.Claim) (servicestage.ApplicationUpdate, bool) {
-	var update servicestage.ApplicationUpdate
-	needed := false
+	update := servicestage.ApplicationUpdate{Labels: labels.Update("spec.labels", w.labels, o.Labels, changes, claim)}
+	needed := update.Labels != nil
 	if changes.Has("spec.name") {
 		update.Name, needed = &w.name, true
 	}
@@ -139,10 +139,6 @@ func updateOf(w wanted, o *observed, changes external.Changes, claim external.Cl
 	}
 	if changes.Has("spec.enterpriseProjectID") {
 		update.EnterpriseProjectID, needed = &w.enterpriseProjectID, true
-	}
-	if changes.Mark || changes.Within("spec.labels") {
-		list := labels.Merge(w.labels, o.Labels, claim)
-		update.Labels, needed = &list, true
 	}
 	return update, needed
 }

@@ -158,6 +158,9 @@ func (r *resource) Update(ctx context.Context, before *observed, changes externa
 			return &after, nil, clouderr.New(clouderr.Invalid, "the cloud took spec.enterpriseProjectID without effect; migrate the application with the Enterprise Project service")
 		}
 	}
+	if !changes.Within("spec.configurations") {
+		return &after, nil, nil
+	}
 	return &after, nil, r.updateConfigurations(ctx, &after, changes)
 }
 

@@ -91,21 +91,16 @@ func tried(obj account.Object, err error, version string) verdict {
 	}
 }
 
-// inUse is the verdict on an account that is to be deleted and still used.
-func inUse(obj account.Object, users []string) verdict {
-	const most = 8
-	listed := users
-	more := ""
-	if len(users) > most {
-		listed, more = users[:most], fmt.Sprintf(" and %d more", len(users)-most)
+// heldBackBy is the verdict on an account that is to be deleted and still used. Trouble with its credentials is told
+// first: it is what keeps its users from going.
+func (v verdict) heldBackBy(users []string) verdict {
+	message := fmt.Sprintf("The account is still used by %s; delete them first.", conditions.Enumerate(users))
+	if v.ready {
+		v.reason, v.message = v1alpha1.ReasonDeletionBlocked, message
+		return v
 	}
-	status := obj.AccountStatus()
-	return verdict{
-		reason: v1alpha1.ReasonDeletionBlocked, reconciling: true, project: status.ProjectID, version: status.CredentialsVersion,
-		// What still uses the account may go on using it, to be deleted with it.
-		ready:   conditions.IsTrue(status.Conditions, v1alpha1.ConditionReady),
-		message: fmt.Sprintf("The account is still used by %s%s; delete them first.", strings.Join(listed, ", "), more),
-	}
+	v.message = strings.TrimSuffix(v.message, ".") + ". " + message
+	return v
 }
 
 // report writes a verdict into the status.

@@ -52,14 +52,27 @@ func (r *accountReconciler[A]) Reconcile(ctx context.Context, req ctrl.Request) 
 	return ctrl.Result{RequeueAfter: v.again}, nil
 }
 
-// look finds out how the account stands.
+// look finds out how the account stands. One that is to be deleted and still used goes on working for its users.
 func (r *accountReconciler[A]) look(ctx context.Context, obj A) (verdict, error) {
-	if !obj.GetDeletionTimestamp().IsZero() {
-		return r.remove(ctx, obj)
+	if obj.GetDeletionTimestamp().IsZero() {
+		if err := r.hold(ctx, obj); err != nil {
+			return verdict{}, err
+		}
+		return r.try(ctx, obj)
 	}
-	if err := r.hold(ctx, obj); err != nil {
+	users, err := r.Graph.Dependants(ctx, obj)
+	if err != nil {
 		return verdict{}, err
 	}
+	if len(users) == 0 {
+		return verdict{gone: true}, r.release(ctx, obj)
+	}
+	v, err := r.try(ctx, obj)
+	return v.heldBackBy(users), err
+}
+
+// try tries the credentials, unless that was done for their version.
+func (r *accountReconciler[A]) try(ctx context.Context, obj A) (verdict, error) {
 	session, version, err := r.Pool.Rebuild(ctx, obj)
 	if err != nil {
 		return configured(err)
@@ -103,25 +116,18 @@ func (r *accountReconciler[A]) hold(ctx context.Context, obj A) error {
 	return nil
 }
 
-// remove lets a deleted account go once nothing uses it.
-func (r *accountReconciler[A]) remove(ctx context.Context, obj A) (verdict, error) {
+// release lets a deleted account go that nothing uses.
+func (r *accountReconciler[A]) release(ctx context.Context, obj A) error {
+	r.Pool.Forget(client.ObjectKeyFromObject(obj))
 	released, ok := obj.DeepCopyObject().(A)
 	if !ok {
-		return verdict{}, fmt.Errorf("a copy of %T is no %T", obj, obj)
+		return fmt.Errorf("a copy of %T is no %T", obj, obj)
 	}
 	if !controllerutil.RemoveFinalizer(released, v1alpha1.AccountFinalizer) {
-		return verdict{gone: true}, nil
+		return nil
 	}
-	users, err := r.Graph.Dependants(ctx, obj)
-	if err != nil {
-		return verdict{}, err
-	}
-	if len(users) > 0 {
-		return inUse(obj, users), nil
-	}
-	r.Pool.Forget(client.ObjectKeyFromObject(obj))
-	err = r.Client.Patch(ctx, released, client.MergeFromWithOptions(obj, client.MergeFromWithOptimisticLock{}))
-	return verdict{gone: true}, client.IgnoreNotFound(err)
+	err := r.Client.Patch(ctx, released, client.MergeFromWithOptions(obj, client.MergeFromWithOptimisticLock{}))
+	return client.IgnoreNotFound(err)
 }
 
 // tries remembers which version of an account's credentials was tried when. A refused one is not tried again before a

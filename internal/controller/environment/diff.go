@@ -126,14 +126,13 @@ func orDefaultProject(id string) string {
 
 // updateOf is the update that makes the changes, and whether one is needed. The cloud wants the name every time.
 func updateOf(w wanted, o *observed, changes external.Changes, claim external.Claim) (servicestage.EnvironmentUpdate, bool) {
-	update := servicestage.EnvironmentUpdate{Name: w.name}
-	needed := changes.Has("spec.name")
+	update := servicestage.EnvironmentUpdate{Name: o.Name, Labels: labels.Update("spec.labels", w.labels, o.Labels, changes, claim)}
+	needed := update.Labels != nil
+	if changes.Has("spec.name") {
+		update.Name, needed = w.name, true
+	}
 	if changes.Has("spec.description") {
 		update.Description, needed = w.description, true
-	}
-	if changes.Mark || changes.Within("spec.labels") {
-		list := labels.Merge(w.labels, o.Labels, claim)
-		update.Labels, needed = &list, true
 	}
 	return update, needed
 }

@@ -57,6 +57,20 @@ func Merge(want map[string]string, have []servicestage.Label, claim external.Cla
 	return list
 }
 
+// Update returns the labels to write for the changes at the path, or nil where they need none.
+func Update(path string, want map[string]string, have []servicestage.Label, changes external.Changes, claim external.Claim) *[]servicestage.Label {
+	var list []servicestage.Label
+	switch {
+	case changes.Unmark:
+		list = slices.DeleteFunc(slices.Clone(have), func(l servicestage.Label) bool { return l.Key == external.LabelKey })
+	case changes.Mark || changes.Within(path):
+		list = Merge(want, have, claim)
+	default:
+		return nil
+	}
+	return &list
+}
+
 // Claim returns the claim's token among labels, or "".
 func Claim(list []servicestage.Label) string { return toMap(list)[external.LabelKey] }
 
