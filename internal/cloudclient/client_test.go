@@ -302,8 +302,8 @@ func TestCallsAreBoundedInTime(t *testing.T) {
 	if got, want := clouderr.UserMessage(err), "the cloud did not answer in time"; got != want || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Do = %v, want %q", err, want)
 	}
-	if got := len(cloud.requests()); got != 1 {
-		t.Errorf("%d calls, want 1", got)
+	if got := len(cloud.requests()); got > 1 {
+		t.Errorf("%d calls, want no retry after the deadline", got)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())

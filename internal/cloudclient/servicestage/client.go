@@ -1,7 +1,7 @@
 // Copyright The servicestage-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package servicestage calls the environment and application APIs of ServiceStage V3 (API reference 5.1 and 5.2).
+// Package servicestage calls the APIs of ServiceStage V3 (API reference 5.1 to 5.4) and its jobs (4.6.1).
 //
 // Errors are of the classes of package clouderr. NotFound is only ever reported for a resource that is gone for
 // certain: ServiceStage answers 401 SVCSTG.00100401 for a missing one, the status that bad credentials have too, and
@@ -15,18 +15,23 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"sync/atomic"
 
 	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 )
 
 // Client calls ServiceStage for one account. It is safe for concurrent use.
-type Client struct{ cloud *cloudclient.Client }
+type Client struct {
+	cloud *cloudclient.Client
+	// jobsOfV2 is set once the cloud turned out to know jobs at their V2 path only.
+	jobsOfV2 atomic.Bool
+}
 
 // New returns a client that calls through cloud.
 func New(cloud *cloudclient.Client) *Client { return &Client{cloud: cloud} }
 
-// Label is a label of an environment or an application.
+// Label is a label of an environment, an application or a component.
 type Label struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
