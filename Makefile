@@ -1,0 +1,119 @@
+# Everything a contributor runs. `make help` lists the targets. Needs Go, git and a C compiler (for the race detector);
+# development tools are pinned in hack/tools and built on first use.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+ARCH ?= $(shell go env GOARCH)
+IMG ?= servicestage-operator:$(VERSION)
+CONTAINER_TOOL ?= docker
+LDFLAGS := -s -w -X main.version=$(VERSION)
+TOOL := hack/tools/tool.sh
+PROGRESS := hack/progress.sh
+
+# The race detector needs cgo and a C compiler: without one the tests still run. RACE= turns it off.
+RACE ?= $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
+GOTEST := go test $(RACE) -timeout 20m
+TESTFLAGS ?=
+
+##@ General
+
+.PHONY: help
+help: ## List the targets.
+	@awk 'BEGIN {FS = ":.*##"; printf "Usage: make <target>\n"} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-zA-Z0-9_-]+:.*##/ {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ See it run
+
+.PHONY: demo
+demo: demo-build ## Start a control plane, a simulated cloud and the manager; watch them work; under a minute.
+	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin
+
+.PHONY: playground
+playground: demo-build ## The same, but stays up and prints KUBECONFIG and the simulator's address.
+	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin --stay
+
+.PHONY: demo-build
+demo-build:
+	@$(PROGRESS) "build" go build -buildvcs=false -o bin/ ./cmd/manager ./cmd/cloudsim ./hack/demo
+
+##@ Test
+
+.PHONY: test
+test: test-unit test-envtest test-conformance test-e2e ## Run every test.
+
+.PHONY: test-unit
+test-unit: ## Tests that need nothing but Go.
+	@pkgs=$$(hack/test-packages.sh unit) && $(PROGRESS) "unit tests" $(GOTEST) $(TESTFLAGS) $$pkgs
+
+.PHONY: test-envtest
+test-envtest: ## Tests against a real API server: API validation, lifecycles.
+	@assets=$$(hack/controlplane/assets.sh) && pkgs=$$(hack/test-packages.sh envtest) && \
+	  if [ -z "$$pkgs" ]; then echo "test-envtest: no package" >&2; exit 1; fi && \
+	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "API server tests" $(GOTEST) $(TESTFLAGS) $$pkgs
+
+.PHONY: test-conformance
+test-conformance: ## The signer and the simulator against the cloud vendor's SDK.
+	@cd test/conformance && ../../$(PROGRESS) "conformance tests" go test -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: test-e2e
+test-e2e: ## The built manager, the built simulator and a real API server as separate processes.
+	@assets=$$(hack/controlplane/assets.sh) && \
+	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "end-to-end tests" go test -timeout 20m -v $(TESTFLAGS) ./test/e2e/... -ginkgo.v -ginkgo.no-color
+
+.PHONY: lint
+lint: ## Run the linters, and prove that the import rules bite.
+	@hack/lint-rules.sh
+	@lint=$$($(TOOL) golangci-lint) && $(PROGRESS) "golangci-lint" "$$lint" run ./...
+	@lint=$$($(TOOL) golangci-lint) && cd test/conformance && "$$lint" run --config ../../.golangci.yml ./...
+
+.PHONY: fmt
+fmt: ## Format the code.
+	@lint=$$($(TOOL) golangci-lint) && "$$lint" fmt ./...
+
+##@ Generate
+
+.PHONY: generate
+generate: ## Generate deepcopy, apply configurations, CRDs, RBAC roles and their kustomizations.
+	@gen=$$($(TOOL) controller-gen) && \
+	  rm -rf config/crd/bases api/applyconfiguration && \
+	  "$$gen" object:headerFile=hack/boilerplate.go.txt paths=./api/... && \
+	  "$$gen" applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/... && \
+	  "$$gen" crd:generateEmbeddedObjectMeta=false paths=./api/... output:crd:dir=config/crd/bases && \
+	  "$$gen" rbac:roleName=servicestage-operator,fileName=role.yaml paths=./internal/... paths=./cmd/... output:rbac:dir=config/rbac && \
+	  sed -i.old 's/^  namespace: system$$/  namespace: servicestage-system/' config/rbac/role.yaml && rm config/rbac/role.yaml.old && \
+	  hack/generate-config.sh
+
+.PHONY: verify-generate
+verify-generate: ## Fail where generated files are not current.
+	@$(PROGRESS) "verify-generate" hack/verify-generate.sh
+
+##@ Build
+
+.PHONY: build
+build: ## Build bin/manager and bin/cloudsim.
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/manager ./cmd/cloudsim
+
+.PHONY: docker-build
+docker-build: ## Build the image IMG with the manager for linux/ARCH.
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/linux-$(ARCH)/manager ./cmd/manager
+	@$(CONTAINER_TOOL) build --platform linux/$(ARCH) --build-arg TARGETARCH=$(ARCH) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$(REVISION) -t $(IMG) .
+
+.PHONY: manifests
+manifests: ## Write dist/install.yaml: everything a cluster needs, with the image IMG.
+	@kustomize=$$($(TOOL) kustomize) && mkdir -p dist && \
+	  "$$kustomize" build config/default | sed 's|image: servicestage-operator:.*|image: $(IMG)|' >dist/install.yaml && \
+	  echo "dist/install.yaml: $$(grep -c '^kind:' dist/install.yaml) objects, image $(IMG)"
+
+.PHONY: controlplane
+controlplane: ## Build kube-apiserver, kube-controller-manager and etcd once (minutes), or find them; prints where.
+	@hack/controlplane/assets.sh
+
+.PHONY: clean
+clean: ## Remove what was built in the checkout. The caches outside it stay.
+	@rm -rf bin dist cover.out

@@ -1,0 +1,79 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"servicestage.dev/operator/test/rig"
+)
+
+// startSteps bring everything up.
+func startSteps() []step {
+	return []step{
+		{name: "Start etcd, kube-apiserver and kube-controller-manager; install the custom resources", act: startControlPlane},
+		{name: "Start the simulated cloud", act: startSimulator},
+		{name: "Start the manager with its own service account's rights", act: startManager},
+	}
+}
+
+// prepare makes the folder that everything is kept in, and finds or builds the binaries.
+func (w *world) prepare(ctx context.Context, bin string) error {
+	var err error
+	if w.dir, err = os.MkdirTemp("", "servicestage-demo-"); err != nil {
+		return err
+	}
+	w.stack.Push(func() error { return os.RemoveAll(w.dir) })
+	if w.bin = bin; bin != "" {
+		return nil
+	}
+	w.screen.note("Building the manager and the simulated cloud (a minute or two the first time)")
+	w.bin = w.dir
+	return rig.Build(ctx, w.bin, "./cmd/manager", "./cmd/cloudsim")
+}
+
+func startControlPlane(ctx context.Context, w *world) error {
+	var err error
+	if w.plane, err = rig.StartControlPlane(ctx, rig.ControlPlaneOptions{Dir: filepath.Join(w.dir, "controlplane")}); err != nil {
+		return err
+	}
+	w.stack.Push(w.plane.Stop)
+	if w.client, err = newClient(w.plane); err != nil {
+		return err
+	}
+	return rig.InstallOperator(ctx, w.client)
+}
+
+func startSimulator(ctx context.Context, w *world) error {
+	sim, err := rig.StartSimulator(ctx, rig.SimulatorOptions{
+		Binary: filepath.Join(w.bin, "cloudsim"), Dir: w.dir, Project: project, AccessKey: keys.AccessKey, SecretKey: keys.SecretKey,
+	})
+	if err != nil {
+		return err
+	}
+	w.sim = sim
+	w.stack.Push(sim.Stop)
+	return nil
+}
+
+func startManager(ctx context.Context, w *world) error {
+	kubeconfig, err := w.plane.ServiceAccountKubeconfig(ctx, rig.OperatorNamespace, rig.OperatorServiceAccount)
+	if err != nil {
+		return err
+	}
+	w.manager, err = rig.StartManager(ctx, rig.ManagerOptions{
+		Binary: filepath.Join(w.bin, "manager"), Dir: w.dir, Kubeconfig: kubeconfig,
+		Args: []string{
+			"--allow-endpoint-host=" + w.sim.URL,
+			"--resync-interval=5s", // so that a change behind its back is found while you watch
+		},
+	})
+	if err != nil {
+		return err
+	}
+	w.stack.Push(w.manager.Stop)
+	return nil
+}

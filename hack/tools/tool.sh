@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Prints the path of a pinned development tool, building it if need be:
+#
+#   "$(hack/tools/tool.sh controller-gen)" --version
+#
+# The versions are the tool lines of hack/tools/go.mod and hack/tools/lint/go.mod. Binaries are kept outside the
+# checkout, keyed by what pins them, so that later runs and other checkouts start at once.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+case "${1:-}" in
+  controller-gen) module=$here package=sigs.k8s.io/controller-tools/cmd/controller-gen ;;
+  ginkgo)         module=$here package=github.com/onsi/ginkgo/v2/ginkgo ;;
+  kustomize)      module=$here package=sigs.k8s.io/kustomize/kustomize/v5 ;;
+  setup-envtest)  module=$here package=sigs.k8s.io/controller-runtime/tools/setup-envtest ;;
+  golangci-lint)  module=$here/lint package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint ;;
+  *) echo "usage: tool.sh controller-gen|ginkgo|kustomize|setup-envtest|golangci-lint" >&2; exit 2 ;;
+esac
+
+version=$(go env GOVERSION)
+key=$(cat "$module/go.mod" "$module/go.sum" | git hash-object --stdin | cut -c1-12)
+dir=${XDG_CACHE_HOME:-$HOME/.cache}/servicestage-operator/tools/$key-$version-$(go env GOHOSTOS)-$(go env GOHOSTARCH)
+binary=$dir/$1
+
+if [ ! -x "$binary" ]; then
+  mkdir -p "$dir"
+  started=$SECONDS
+  echo "tools: building $1 (the first time only)" >&2
+  (cd "$module" && GOOS='' GOARCH='' CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$binary.$$" "$package")
+  mv "$binary.$$" "$binary" # a rename, so that two builds at once cannot leave half a binary
+  echo "tools: built $1 in $((SECONDS - started)) s" >&2
+fi
+printf '%s\n' "$binary"
