@@ -71,19 +71,20 @@ func (r *Resolver) Resolve(ctx context.Context, namespace string, ref v1alpha1.A
 	if err := r.allowed(ctx, namespace, account); err != nil {
 		return nil, err
 	}
-	if !usable(account) {
-		if purpose == external.ForDelete {
-			if session, ok := r.pool.Pooled(client.ObjectKeyFromObject(account)); ok && session.Cloud.Refused() == nil {
-				return session, nil
-			}
+	unusable := notReady(ref, account)
+	if usable(account) {
+		session, err := r.pool.Session(ctx, account)
+		if err == nil {
+			return session, nil
 		}
-		return nil, notReady(ref, account)
+		unusable = waitFor(external.NotReady, true, "spec.accountRef: %s %q cannot be used: %s", ref.Kind, ref.Name, userMessage(err))
 	}
-	session, err := r.pool.Session(ctx, account)
-	if err != nil {
-		return nil, waitFor(external.NotReady, true, "spec.accountRef: %s %q cannot be used: %s", ref.Kind, ref.Name, userMessage(err))
+	if purpose == external.ForDelete {
+		if session, ok := r.pool.Pooled(client.ObjectKeyFromObject(account)); ok && session.Cloud.Refused() == nil {
+			return session, nil
+		}
 	}
-	return session, nil
+	return nil, unusable
 }
 
 func (r *Resolver) get(ctx context.Context, namespace string, ref v1alpha1.AccountReference) (Object, error) {

@@ -298,7 +298,7 @@ func TestAWrongPasswordIsTriedOnce(t *testing.T) {
 	cloud := newFakeCloud(t, iam.handle)
 	client := cloud.client(t, withUser, withoutProject, withClock(clock))
 	for _, err := range together(50, func() error { return client.Do(t.Context(), get(nil)) }) {
-		if got, want := clouderr.UserMessage(err), "401: The username or password is wrong."; got != want || !clouderr.Is(err, clouderr.Unauthorized) {
+		if got, want := clouderr.UserMessage(err), "The username or password is wrong."; got != want || !clouderr.Is(err, clouderr.Unauthorized) {
 			t.Errorf("Do = %v, want Unauthorized, %q", err, want)
 		}
 	}

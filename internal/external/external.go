@@ -75,6 +75,12 @@ type Poller interface {
 	Poll(ctx context.Context, op Operation) (Progress, error)
 }
 
+// PollObserver is implemented by Pollers whose Poll also looks at the resource: the loop reports what it saw.
+type PollObserver[R any] interface {
+	// Polled returns what the last Poll observed, or nil.
+	Polled() *R
+}
+
 // Verb says what an operation does.
 type Verb string
 
@@ -93,6 +99,9 @@ type Operation struct {
 	ID string
 	// Verb says what the job does.
 	Verb Verb
+	// Reason and Message tell the start of the operation as an event, for example "Scaling" and "Scaling from 2 to 3
+	// replicas."; the verb does where they are empty.
+	Reason, Message string
 }
 
 // Progress is how an operation stands.
@@ -103,6 +112,9 @@ type Progress struct {
 	Failure string
 	// Message says where a running operation is, for example "2 of 5 tasks done".
 	Message string
+	// Tasks of the operation: how many are done, how many there are, and the name of the current one.
+	TasksDone, TasksTotal int
+	CurrentTask           string
 }
 
 // Identity says which cloud resource was observed, and whose it is.
@@ -153,6 +165,8 @@ const (
 	Progressing
 	// Unhealthy resources exist and do not work.
 	Unhealthy
+	// Held resources are at a point where someone must say how to go on, as the spec asked for.
+	Held
 )
 
 // Health is what a kind makes of an observation.

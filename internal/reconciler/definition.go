@@ -34,6 +34,8 @@ type Definition[O Object, R any] struct {
 	Kind external.Kind[O, R]
 	// References of the kind, but for spec.accountRef, which every kind has.
 	References []dependency.Reference
+	// Annotations of the kind by which users ask for something.
+	Annotations []string
 }
 
 // Accounts is told when the cloud refuses the credentials of an account.
@@ -83,7 +85,7 @@ func (d Definition[O, R]) SetUp(mgr ctrl.Manager, rt Runtime) error {
 	l := d.loop(rt)
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(d.Name).
-		For(d.New(), builder.WithPredicates(UserActed())).
+		For(d.New(), builder.WithPredicates(UserActed(d.Annotations...))).
 		WithOptions(controller.Options{MaxConcurrentReconciles: rt.MaxConcurrentReconciles})
 	if err := rt.Graph.Watch(b, d.New()); err != nil {
 		return err
@@ -99,9 +101,9 @@ func (d Definition[O, R]) loop(rt Runtime) reconcile.Reconciler {
 }
 
 // UserActed passes what users do to an object: its spec, its deletion, and the annotations that ask for something. What
-// the operator itself writes, and labels, wake nobody.
-func UserActed() predicate.Predicate {
-	asks := []string{v1alpha1.PausedAnnotation, v1alpha1.ReconcileRequestedAtAnnotation}
+// the operator itself writes, and labels, wake nobody. A kind may have annotations of its own that ask for something.
+func UserActed(annotations ...string) predicate.Predicate {
+	asks := append([]string{v1alpha1.PausedAnnotation, v1alpha1.ReconcileRequestedAtAnnotation}, annotations...)
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
 			e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() {

@@ -6,6 +6,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -74,7 +75,7 @@ func (p *pass[O, R]) run(ctx context.Context) (outcome, error) {
 		return isPaused(), nil
 	}
 	var err error
-	if p.inputs, err = p.Graph.Inputs(ctx, p.obj); err != nil {
+	if p.inputs, err = p.inputsOf(ctx); err != nil {
 		return outcome{}, err
 	}
 	if due := freshFor(p.obj, p.inputs, p.ResyncInterval, p.Clock.Now()); due > 0 {
@@ -90,6 +91,17 @@ func (p *pass[O, R]) run(ctx context.Context) (outcome, error) {
 		return p.poll(ctx, *op)
 	}
 	return p.sync(ctx)
+}
+
+// inputsOf identifies what, beside the spec, the object must be looked at for again.
+func (p *pass[O, R]) inputsOf(ctx context.Context) (string, error) {
+	inputs, err := p.Graph.Inputs(ctx, p.obj)
+	for _, key := range p.Annotations {
+		if value := p.obj.GetAnnotations()[key]; value != "" {
+			inputs += "/" + value
+		}
+	}
+	return inputs, err
 }
 
 // sync brings the cloud and the spec together, by changing the one or reporting on the other.
@@ -254,6 +266,7 @@ func (p *pass[O, R]) create(ctx context.Context) (outcome, bool, error) {
 	}
 	p.observed = observed
 	if op != nil {
+		p.recordPart(observed)
 		return p.begin(*op), false, nil
 	}
 	return p.report(), false, nil
@@ -308,6 +321,8 @@ func (p *pass[O, R]) update(ctx context.Context, changes external.Changes) outco
 		return p.failed(fmt.Sprintf("update %s of the %s", conditions.Enumerate(changes.Paths), p.noun), v1alpha1.OperationUpdate, err)
 	}
 	switch {
+	case op != nil && !drift:
+		// The start of the operation tells it.
 	case drift:
 		p.Metrics.DriftRepaired(p.Name, len(changes.Paths))
 		p.note(corev1.EventTypeNormal, "DriftRepaired", "Update", fmt.Sprintf("Changed behind the operator's back, and set right: %s.", conditions.Enumerate(changes.Paths)))
@@ -316,6 +331,7 @@ func (p *pass[O, R]) update(ctx context.Context, changes external.Changes) outco
 	}
 	p.observed = observed
 	if op != nil {
+		p.recordPart(observed)
 		return p.begin(*op)
 	}
 	return p.report()
@@ -330,10 +346,11 @@ func (p *pass[O, R]) recordPart(observed *R) {
 
 // begin records an operation that the cloud runs.
 func (p *pass[O, R]) begin(op external.Operation) outcome {
-	p.status().Operation = &v1alpha1.Operation{
-		ID: op.ID, Verb: v1alpha1.OperationVerb(op.Verb), StartedAt: metav1.NewTime(p.Clock.Now()).Rfc3339Copy(),
-	}
-	return progressing(v1alpha1.OperationVerb(op.Verb), "")
+	verb := v1alpha1.OperationVerb(op.Verb)
+	p.status().Operation = &v1alpha1.Operation{ID: op.ID, Verb: verb, StartedAt: metav1.NewTime(p.Clock.Now()).Rfc3339Copy()}
+	o := progressing(verb, op.Message)
+	p.note(corev1.EventTypeNormal, orElse(op.Reason, o.ready.reason), string(verb), o.ready.message)
+	return o
 }
 
 // poll asks how a running operation stands.
@@ -352,25 +369,59 @@ func (p *pass[O, R]) poll(ctx context.Context, op v1alpha1.Operation) (outcome, 
 	case err != nil:
 		return p.failed(fmt.Sprintf("look at the operation %s", op.ID), op.Verb, err), nil
 	case !progress.Done:
+		p.recordProgress(progress)
 		return progressing(op.Verb, progress.Message), nil
 	}
 	p.status().Operation = nil
+	p.status().LastFailure = progress.Failure
 	if progress.Failure != "" {
+		p.recordPolled()
 		return stuck("OperationFailed", v1alpha1.ReasonUnhealthy, fmt.Sprintf("The cloud failed to %s the %s: %s", strings.ToLower(string(op.Verb)), p.noun, progress.Failure), p.resync()), nil
 	}
+	p.note(corev1.EventTypeNormal, string(op.Verb)+"d", string(op.Verb), fmt.Sprintf("The cloud finished to %s the %s.", strings.ToLower(string(op.Verb)), p.noun))
 	return p.sync(ctx)
 }
+
+// recordProgress keeps how a running operation stands.
+func (p *pass[O, R]) recordProgress(progress external.Progress) {
+	op := p.status().Operation
+	op.TasksDone, op.TasksTotal, op.CurrentTask = count(progress.TasksDone), count(progress.TasksTotal), progress.CurrentTask
+	p.recordPolled()
+}
+
+// recordPolled keeps what a poll saw of the resource.
+func (p *pass[O, R]) recordPolled() {
+	if observer, ok := p.resource.(external.PollObserver[R]); ok {
+		p.recordPart(observer.Polled())
+	}
+}
+
+// count is n as status holds it.
+func count(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
 // report states that the cloud holds what the spec says.
 func (p *pass[O, R]) report() outcome {
 	p.status().Drift = nil
-	return p.complete(settled(p.Kind.Report(p.obj, p.observed), p.observing(), p.resync()))
+	return p.complete(settled(p.health(), p.observing(), p.resync()))
 }
 
 // reportDrift states in what the cloud differs, where the policy is to leave it so.
 func (p *pass[O, R]) reportDrift(paths []string) outcome {
 	p.status().Drift = bounded(paths)
-	return p.complete(drifted(p.Kind.Report(p.obj, p.observed), paths, p.resync()))
+	return p.complete(drifted(p.health(), paths, p.resync()))
+}
+
+// health reports what was observed. What the last job failed of explains an unhealthy resource.
+func (p *pass[O, R]) health() external.Health {
+	health := p.Kind.Report(p.obj, p.observed)
+	status := p.status()
+	switch {
+	case health.State == external.Healthy:
+		status.LastFailure = ""
+	case health.State == external.Unhealthy && status.LastFailure != "":
+		health.Message = strings.TrimSuffix(health.Message, ".") + ". The last job failed: " + status.LastFailure
+	}
+	return health
 }
 
 // complete adds to an outcome what every full pass settles.

@@ -135,6 +135,10 @@ func (o outcome) withHealth(health external.Health, poll *backoffPolicy) outcome
 	case external.Unhealthy:
 		o.class = "Unhealthy"
 		o.ready = isFalse(v1alpha1.ReasonUnhealthy, orElse(health.Message, "The cloud resource does not work."))
+	case external.Held:
+		o.class = "Held"
+		o.ready = isFalse(v1alpha1.ReasonUpdating, health.Message)
+		o.reconciling = isTrue(v1alpha1.ReasonUpdating, health.Message)
 	case external.Healthy:
 		o.ready = isTrue(v1alpha1.ReasonAvailable, orElse(health.Message, "The cloud resource is available."))
 	}

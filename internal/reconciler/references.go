@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -35,7 +37,24 @@ func accountReferences[O Object](prototype O) []dependency.Reference {
 			func(a *v1alpha1.ClusterCloudAccount) string {
 				return accountVersion(a, &a.Status) + fmt.Sprint(a.Generation)
 			}).Guarding(),
+		dependency.New("metadata.namespace", prototype, namespaces(), selectedNamespace[O],
+			func(ns *metav1.PartialObjectMetadata) string { return fmt.Sprint(ns.Labels) }),
 	}
+}
+
+// namespaces is the prototype of namespaces, of which the labels matter alone.
+func namespaces() *metav1.PartialObjectMetadata {
+	prototype := &metav1.PartialObjectMetadata{}
+	prototype.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "Namespace"})
+	return prototype
+}
+
+// selectedNamespace is the namespace of an object whose account may select namespaces by their labels.
+func selectedNamespace[O Object](obj O) []types.NamespacedName {
+	if obj.CommonSpec().AccountRef.Kind != v1alpha1.AccountKindCluster {
+		return nil
+	}
+	return []types.NamespacedName{{Name: obj.GetNamespace()}}
 }
 
 // accountVersion changes when an account becomes usable, stops being so, or uses other credentials.

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -118,6 +119,9 @@ func (e *Error) UserMessage() string {
 	}
 	message = clean(message)
 	code := clean(e.Code)
+	if code == strconv.Itoa(e.Status) {
+		code = "" // IAM repeats the HTTP status as its code
+	}
 	switch {
 	case message == "" && code == "" && e.Status != 0:
 		message = fmt.Sprintf("the cloud answered HTTP %d without a message", e.Status)

@@ -16,12 +16,12 @@ func report(obj *v1alpha1.Application, o *observed) external.Health {
 	status := &obj.Status
 	status.Name = o.Name
 	status.EnterpriseProjectID = orDefaultProject(o.EnterpriseProjectID)
-	status.ComponentCount = int32(min(o.ComponentCount, math.MaxInt32)) //nolint:gosec // bounded right here
+	status.ComponentCount = int32(min(o.ComponentCount, math.MaxInt32))
 	if o.configurations != nil {
 		status.Configurations = nil
 		for _, id := range o.ours {
 			status.Configurations = append(status.Configurations, v1alpha1.ObservedApplicationConfiguration{
-				EnvironmentID: id, Variables: int32(min(len(o.configurations[id]), math.MaxInt32)), //nolint:gosec // bounded right here
+				EnvironmentID: id, Variables: int32(min(len(o.configurations[id]), math.MaxInt32)),
 			})
 		}
 	}
