@@ -7,10 +7,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../config"
 
 field() { sed -n "s/^ *$1: //p" "$2" | head -1; } # name, file
 
-role() { # editor|viewer, singular, plural, scope
-  local verbs='[get, list, watch]' joins=(view) join
+role() { # editor|viewer, singular, plural, scope, whether it scales
+  local verbs='[get, list, watch]' scale='[get]' joins=(view) join
   if [ "$1" = editor ]; then
-    verbs='[create, delete, deletecollection, get, list, patch, update, watch]' joins=(admin edit)
+    verbs='[create, delete, deletecollection, get, list, patch, update, watch]' scale='[get, patch, update]' joins=(admin edit)
   fi
   if [ "$4" = Cluster ]; then
     joins=()
@@ -36,6 +36,9 @@ rules:
   resources: [$3/status]
   verbs: [get]
 EOF
+  if [ "$5" = scales ]; then
+    printf -- '- apiGroups: [servicestage.dev]\n  resources: [%s/scale]\n  verbs: %s\n' "$3" "$scale"
+  fi
 }
 
 kustomization() { # folder, files...
@@ -49,8 +52,9 @@ kustomization() { # folder, files...
 
 rm -f rbac/*_editor_role.yaml rbac/*_viewer_role.yaml
 for crd in crd/bases/*.yaml; do
-  singular=$(field singular "$crd") plural=$(field plural "$crd") scope=$(field scope "$crd")
-  for who in editor viewer; do role $who "$singular" "$plural" "$scope" >"rbac/${singular}_${who}_role.yaml"; done
+  singular=$(field singular "$crd") plural=$(field plural "$crd") scope=$(field scope "$crd") scales=
+  if grep -q '^      scale:' "$crd"; then scales=scales; fi
+  for who in editor viewer; do role $who "$singular" "$plural" "$scope" "$scales" >"rbac/${singular}_${who}_role.yaml"; done
 done
 kustomization crd crd/bases/*.yaml
 rm -f rbac/kustomization.yaml # not one of its own resources

@@ -25,6 +25,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AccountSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AccountStatus"):
 		return &apiv1alpha1.AccountStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AffinityComponent"):
+		return &apiv1alpha1.AffinityComponentApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AffinityExpression"):
+		return &apiv1alpha1.AffinityExpressionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AffinityRule"):
+		return &apiv1alpha1.AffinityRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AllowedNamespaces"):
 		return &apiv1alpha1.AllowedNamespacesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Application"):
@@ -35,6 +41,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ApplicationSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ApplicationStatus"):
 		return &apiv1alpha1.ApplicationStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClaimVolume"):
+		return &apiv1alpha1.ClaimVolumeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CloudAccount"):
 		return &apiv1alpha1.CloudAccountApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CloudAccountSpec"):
@@ -47,8 +55,46 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ClusterCredentialsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClusterTLS"):
 		return &apiv1alpha1.ClusterTLSApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CodeSource"):
+		return &apiv1alpha1.CodeSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Component"):
+		return &apiv1alpha1.ComponentApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentAffinity"):
+		return &apiv1alpha1.ComponentAffinityApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentArtifact"):
+		return &apiv1alpha1.ComponentArtifactApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentBuild"):
+		return &apiv1alpha1.ComponentBuildApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentEnvVar"):
+		return &apiv1alpha1.ComponentEnvVarApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentLifecycle"):
+		return &apiv1alpha1.ComponentLifecycleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentProbe"):
+		return &apiv1alpha1.ComponentProbeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentRecord"):
+		return &apiv1alpha1.ComponentRecordApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentReference"):
+		return &apiv1alpha1.ComponentReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentResources"):
+		return &apiv1alpha1.ComponentResourcesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentSource"):
+		return &apiv1alpha1.ComponentSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentSpec"):
+		return &apiv1alpha1.ComponentSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentStatus"):
+		return &apiv1alpha1.ComponentStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComponentVolume"):
+		return &apiv1alpha1.ComponentVolumeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ComputeAmount"):
+		return &apiv1alpha1.ComputeAmountApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Credentials"):
 		return &apiv1alpha1.CredentialsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CustomMetrics"):
+		return &apiv1alpha1.CustomMetricsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DeployStrategy"):
+		return &apiv1alpha1.DeployStrategyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmptyDirVolume"):
+		return &apiv1alpha1.EmptyDirVolumeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Endpoints"):
 		return &apiv1alpha1.EndpointsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Environment"):
@@ -61,10 +107,32 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EnvironmentStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvVar"):
 		return &apiv1alpha1.EnvVarApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExecAction"):
+		return &apiv1alpha1.ExecActionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExternalAccess"):
+		return &apiv1alpha1.ExternalAccessApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GrayRelease"):
+		return &apiv1alpha1.GrayReleaseApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GrayRule"):
+		return &apiv1alpha1.GrayRuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HostPathVolume"):
+		return &apiv1alpha1.HostPathVolumeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HTTPGetAction"):
+		return &apiv1alpha1.HTTPGetActionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageSource"):
+		return &apiv1alpha1.ImageSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Import"):
 		return &apiv1alpha1.ImportApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("KeySelector"):
 		return &apiv1alpha1.KeySelectorApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LifecycleHandler"):
+		return &apiv1alpha1.LifecycleHandlerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LogCollection"):
+		return &apiv1alpha1.LogCollectionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Mesher"):
+		return &apiv1alpha1.MesherApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NamedVolume"):
+		return &apiv1alpha1.NamedVolumeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NamespacedObjectReference"):
 		return &apiv1alpha1.NamespacedObjectReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObjectReference"):
@@ -75,6 +143,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ObservedEnvironmentResourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Operation"):
 		return &apiv1alpha1.OperationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PackageSource"):
+		return &apiv1alpha1.PackageSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RateLimit"):
 		return &apiv1alpha1.RateLimitApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Reference"):
@@ -83,10 +153,26 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ResourceSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceStatus"):
 		return &apiv1alpha1.ResourceStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RollingRelease"):
+		return &apiv1alpha1.RollingReleaseApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RuntimeStack"):
+		return &apiv1alpha1.RuntimeStackApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TCPSocketAction"):
+		return &apiv1alpha1.TCPSocketActionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TLS"):
 		return &apiv1alpha1.TLSApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Tomcat"):
+		return &apiv1alpha1.TomcatApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UpdateStrategy"):
+		return &apiv1alpha1.UpdateStrategyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ValueSource"):
 		return &apiv1alpha1.ValueSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VolumeMount"):
+		return &apiv1alpha1.VolumeMountApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadKeySelector"):
+		return &apiv1alpha1.WorkloadKeySelectorApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadValueSource"):
+		return &apiv1alpha1.WorkloadValueSourceApplyConfiguration{}
 
 	}
 	return nil

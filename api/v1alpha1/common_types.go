@@ -201,6 +201,15 @@ type Operation struct {
 	// StartedAt is when the operator began it.
 	// +required
 	StartedAt metav1.Time `json:"startedAt,omitzero"`
+	// TasksDone is how many of the job's tasks have ended.
+	// +optional
+	TasksDone int32 `json:"tasksDone,omitempty"`
+	// TasksTotal is how many tasks the job has.
+	// +optional
+	TasksTotal int32 `json:"tasksTotal,omitempty"`
+	// CurrentTask is the name of the task that runs.
+	// +optional
+	CurrentTask string `json:"currentTask,omitempty"`
 }
 
 // ResourceStatus is what the status of every cloud resource begins with.
@@ -221,6 +230,9 @@ type ResourceStatus struct {
 	// Operation is the job that the cloud runs for this object, if any.
 	// +optional
 	Operation *Operation `json:"operation,omitempty"`
+	// LastFailure says why the last job failed, until one succeeds.
+	// +optional
+	LastFailure string `json:"lastFailure,omitempty"`
 	// LastSyncTime is when the cloud was last looked at for this object.
 	// +optional
 	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`

@@ -33,6 +33,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ClusterCloudAccount{}, &ClusterCloudAccountList{},
 		&Environment{}, &EnvironmentList{},
 		&Application{}, &ApplicationList{},
+		&Component{}, &ComponentList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

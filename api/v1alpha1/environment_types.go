@@ -7,8 +7,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// DeployMode says what an environment runs software on (API reference table 5-3).
-// +kubebuilder:validation:Enum=virtualmachine;container;mixed
+// DeployMode says what an environment or a component runs on (API reference tables 5-3 and 5-123). Each field says which
+// of them it takes.
 type DeployMode string
 
 const (
@@ -65,6 +65,7 @@ type EnvironmentSpec struct {
 	Name string `json:"name,omitempty"`
 	// DeployMode says what the environment runs software on: virtualmachine, container (Kubernetes) or mixed. The cloud
 	// chooses where left out. Immutable.
+	// +kubebuilder:validation:Enum=virtualmachine;container;mixed
 	// +optional
 	DeployMode DeployMode `json:"deployMode,omitempty"`
 	// Description of the environment; "" clears it, left out it is not managed.

@@ -61,6 +61,7 @@ func parse(args []string, usage io.Writer) (config, error) {
 	flags.StringVar(&c.options.Username, "username", defaults.Username, "`name` of the IAM user")
 	flags.StringVar(&c.options.Password, "password", defaults.Password, "password of the IAM user")
 	flags.Int64Var(&c.options.Seed, "seed", defaults.Seed, "seed of ids, latencies and probabilities")
+	flags.DurationVar(&c.options.ComponentTaskDuration, "task-duration", defaults.ComponentTaskDuration, "how long each task of a component's job takes")
 	flags.TextVar(&c.logLevel, "log-level", c.logLevel, "`level` of the log on standard error: debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
@@ -76,6 +77,9 @@ func parse(args []string, usage io.Writer) (config, error) {
 	})
 	if len(empty) > 0 {
 		return config{}, fmt.Errorf("%s must not be empty; leave it out for the default", strings.Join(empty, ", "))
+	}
+	if c.options.ComponentTaskDuration <= 0 {
+		return config{}, fmt.Errorf("--task-duration %s: must be longer than 0, for example 300ms", c.options.ComponentTaskDuration)
 	}
 	if strings.Contains(c.options.ProjectID, "/") {
 		return config{}, fmt.Errorf("--project %q: a project id stands in the path and cannot hold a slash", c.options.ProjectID)

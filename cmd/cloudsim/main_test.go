@@ -54,6 +54,7 @@ func TestBadFlags(t *testing.T) {
 		{"--log-level loud", `invalid value "loud" for flag -log-level`},
 		{"--listen nowhere", `--listen "nowhere": use host:port`},
 		{"--listen 127.0.0.1:99999", `--listen "127.0.0.1:99999"`},
+		{"--task-duration 0s", "--task-duration 0s: must be longer than 0"},
 		{"--project a/b", "a project id stands in the path and cannot hold a slash"},
 		{"--access-key= --secret-key=", "--access-key, --secret-key must not be empty"},
 		{"serve", `unexpected argument "serve"`},
@@ -72,7 +73,7 @@ func TestHelp(t *testing.T) {
 	if err := run(t.Context(), []string{"--help"}, io.Discard, &usage); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("error %v", err)
 	}
-	for _, name := range []string{"listen", "access-key", "secret-key", "project", "region", "seed", "username", "password", "domain", "log-level"} {
+	for _, name := range []string{"listen", "access-key", "secret-key", "project", "region", "seed", "username", "password", "domain", "log-level", "task-duration"} {
 		if !strings.Contains(usage.String(), "  -"+name) {
 			t.Errorf("the usage does not show --%s", name)
 		}

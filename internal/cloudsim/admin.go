@@ -32,6 +32,9 @@ func newAdmin(s *Server) http.Handler {
 	handleList(mux, "faults", func() any { return s.Faults() }, s.SetFaults)
 	handleList(mux, "limits", func() any { return s.Limits() }, s.SetLimits)
 	handleList(mux, "latency", func() any { return s.Latency() }, s.SetLatency)
+	handleList(mux, "outcomes", func() any { return s.Outcomes() }, s.SetOutcomes)
+	handleList(mux, "clusters", func() any { return s.Clusters() }, s.SetClusters)
+	handleList(mux, "runtimestacks", func() any { return s.RuntimeStacks() }, s.SetRuntimeStacks)
 	mux.HandleFunc("GET /_sim/accounts", a.getAccounts)
 	mux.HandleFunc("PUT /_sim/accounts", a.putAccounts)
 	mux.HandleFunc("/_sim/", func(w http.ResponseWriter, r *http.Request) {

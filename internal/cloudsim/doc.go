@@ -34,6 +34,19 @@
 //	servicestage.go, servicestage_fields.go     what the collections of ServiceStage share
 //	servicestage_<collection>.go                one collection: record, validation, handlers, rendering
 //
+// Components take several:
+//
+//	servicestage_components.go          record; create, update, delete
+//	servicestage_component_fields.go    the tables of the bodies as data, and their reader
+//	servicestage_component_checks.go    what fields demand of each other and of what they refer to
+//	servicestage_component_views.go     detail, lists, what the cloud adds
+//	servicestage_component_actions.go   actions and the states that allow them
+//	servicestage_job_plans.go           the tasks of each kind of job; pure
+//	servicestage_jobs.go                the job engine, and the answers about jobs
+//	servicestage_releases.go            the records of releases
+//	servicestage_runtimestacks.go       runtime stacks
+//	outcomes.go                         jobs that end badly or stand still, clusters that vanish
+//
 // # A new collection
 //
 // Add servicestage_<collection>.go (or <service>_<collection>.go) with a struct that embeds meta, create the store with
@@ -51,4 +64,8 @@
 //
 // A job is a record whose state moves on with Clock.AfterFunc; the callback takes state.mu and looks the record up
 // anew, since a reset or an admin call may have removed it meanwhile. With ManualClock, Advance runs minutes at once.
+//
+// A job of a component is planned as data before it starts: its tasks, how many replicas are available during each,
+// the component's status meanwhile and after. Each tick ends one task and begins the next; the end of the job settles
+// the component and its release. How a job ends if not well is decided when it starts (Outcome).
 package cloudsim

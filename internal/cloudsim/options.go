@@ -3,7 +3,10 @@
 
 package cloudsim
 
-import "maps"
+import (
+	"maps"
+	"time"
+)
 
 // Defaults of Options.
 const (
@@ -15,6 +18,9 @@ const (
 	DefaultRegion     = "ap-southeast-3"
 	DefaultProjectID  = "0123456789abcdef0123456789abcdef"
 	DefaultSeed       = 1
+
+	// DefaultTaskDuration is short enough for a demonstration to be watched.
+	DefaultTaskDuration = 300 * time.Millisecond
 
 	defaultCallLogSize = 1_000_000
 )
@@ -43,6 +49,9 @@ type Options struct {
 	// Quotas caps the number of records per project and collection ("servicestage/environments": 5); a collection that
 	// is not named has no cap. It is merged into Quirks.Quotas.
 	Quotas map[string]int
+	// ComponentTaskDuration is how long each task of a component's job takes; a job takes one more before its first.
+	// 0 takes DefaultTaskDuration.
+	ComponentTaskDuration time.Duration
 	// CallLogSize bounds the call log in entries, the oldest going first; 0 takes one million.
 	CallLogSize int
 }
@@ -63,6 +72,9 @@ func (o Options) WithDefaults() Options {
 	fill(&o.ProjectID, DefaultProjectID)
 	if o.Seed == 0 {
 		o.Seed = DefaultSeed
+	}
+	if o.ComponentTaskDuration <= 0 {
+		o.ComponentTaskDuration = DefaultTaskDuration
 	}
 	if o.Clock == nil {
 		o.Clock = RealClock{}

@@ -62,6 +62,39 @@ type Quirks struct {
 	ErrorShape string `json:"errorShape"`
 	// RetryAfter adds a Retry-After header to 429; not documented.
 	RetryAfter bool `json:"retryAfter"`
+	// DetailAccesses puts external_accesses into the detail GET of components; observed: only lists carry them.
+	DetailAccesses bool `json:"detailAccesses"`
+	// NoServerValues leaves out what the cloud adds to components by itself: variables that are inner or start with
+	// PAAS_, AOM_ or CAS_, TZ, an access that is not HTTP, update_strategy.
+	NoServerValues bool `json:"noServerValues"`
+	// StackVersionMandatory demands runtime_stack.version (documented); observed: the cloud fills it in.
+	StackVersionMandatory bool `json:"stackVersionMandatory"`
+	// OldStacks lets new components use stacks that are Deprecated or Disable; refusing them is inferred.
+	OldStacks bool `json:"oldStacks"`
+	// PutKeepsAbsent makes a component PUT keep every field that it does not name; otherwise what is not named goes,
+	// but for labels, external_accesses and refer_resources. No reference states either.
+	PutKeepsAbsent bool `json:"putKeepsAbsent"`
+	// VersionReuse is the check of a component PUT's version (404 SVCSTG.00100441): "" refuses the versions of older
+	// releases and lets the present one be repeated, "never" refuses that as well, "any" refuses none.
+	VersionReuse string `json:"versionReuse"`
+	// BusyCode is the 409 for a component PUT while a job runs: "" is SVCSTG.00100419, "release" SVCSTG.00100432.
+	BusyCode string `json:"busyCode"`
+	// EmptyComponentDelete answers a component DELETE without a body (documented); observed: {component_id}.
+	EmptyComponentDelete bool `json:"emptyComponentDelete"`
+	// KeepStatusWhileDeleting leaves component_status as it was while a component is being deleted; otherwise DELETING.
+	KeepStatusWhileDeleting bool `json:"keepStatusWhileDeleting"`
+	// ComponentApplicationFilter makes the project-wide component list filter by application_name (documented);
+	// observed: it does not.
+	ComponentApplicationFilter bool `json:"componentApplicationFilter"`
+	// NoJobsV3 takes the V3 path of jobs away (404 of the gateway): only the V2 path, the documented one, is left.
+	NoJobsV3 bool `json:"noJobsV3"`
+	// UpperCaseJobs writes the keys of jobs on the V3 path in upper case, as its page does; observed: lower case.
+	UpperCaseJobs bool `json:"upperCaseJobs"`
+	// RecordTimes is the form of times in component records: "" is RFC 3339, "millis" epoch milliseconds in a string,
+	// "number" a number of them. The reference says string.
+	RecordTimes string `json:"recordTimes"`
+	// TaskMilliseconds is how long each task of a component's job takes from now on; 0 is Options.ComponentTaskDuration.
+	TaskMilliseconds int `json:"taskMilliseconds"`
 	// TokenLifetimeSeconds is the life of IAM tokens issued from now on; 0 is 24 hours (documented).
 	TokenLifetimeSeconds int `json:"tokenLifetimeSeconds"`
 }
@@ -79,6 +112,9 @@ func (q Quirks) validate() error {
 		{"labelRule", q.LabelRule, []string{"", "strict", "none"}},
 		{"quotaError", q.QuotaError, []string{"", "forbidden", "badRequest"}},
 		{"gatewayPrefix", q.GatewayPrefix, []string{"", "APIG"}},
+		{"versionReuse", q.VersionReuse, []string{"", "any", "never"}},
+		{"busyCode", q.BusyCode, []string{"", "release"}},
+		{"recordTimes", q.RecordTimes, []string{"", "millis", "number"}},
 		{"errorShape", q.ErrorShape, []string{"", "error_message", "camelCase", "text", "empty"}},
 	} {
 		if !slices.Contains(f.allowed, f.value) {
@@ -87,6 +123,9 @@ func (q Quirks) validate() error {
 	}
 	if q.UnpagedLimit < 0 {
 		return fmt.Errorf("unpagedLimit: %d is negative, use 0 for the default", q.UnpagedLimit)
+	}
+	if q.TaskMilliseconds < 0 {
+		return fmt.Errorf("taskMilliseconds: %d is negative, use 0 for the default", q.TaskMilliseconds)
 	}
 	if q.TokenLifetimeSeconds < 0 {
 		return fmt.Errorf("tokenLifetimeSeconds: %d is negative, use 0 for the default", q.TokenLifetimeSeconds)

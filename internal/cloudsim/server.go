@@ -28,6 +28,10 @@ type Server struct {
 	limits    *limits
 	latencies *latencies
 	calls     *callLog
+	outcomes  *outcomes
+	clusters  *clusters
+	stacks    *runtimeStacks
+	stage     *serviceStage
 	admin     http.Handler
 
 	quirksMu sync.RWMutex
@@ -52,8 +56,12 @@ func New(options Options) *Server {
 		limits:    &limits{clock: options.Clock},
 		latencies: &latencies{},
 		calls:     &callLog{max: options.CallLogSize},
+		outcomes:  &outcomes{},
+		clusters:  &clusters{},
+		stacks:    newRuntimeStacks(),
 		quirks:    options.Quirks,
 	}
+	s.stage = newServiceStage(s)
 	for _, service := range services(s) {
 		service.install(&registry{router: &s.router})
 	}
@@ -126,10 +134,7 @@ func (s *Server) serveCloud(w http.ResponseWriter, r *http.Request) {
 func (s *Server) process(rt *route, c *call) (reply, error) {
 	r := c.request
 	if rt == nil {
-		return reply{}, &apiError{
-			status: http.StatusNotFound, code: "0101", shape: shapeGateway,
-			message: "The API does not exist or has not been published in the environment",
-		}
+		return reply{}, unknownAPI()
 	}
 	if len(c.body) > maxBody {
 		return reply{}, &apiError{
@@ -153,6 +158,14 @@ func (s *Server) process(rt *route, c *call) (reply, error) {
 		defer s.state.mu.RUnlock()
 	}
 	return rt.handle(c)
+}
+
+// unknownAPI is the gateway's answer to a path or method that no service has.
+func unknownAPI() *apiError {
+	return &apiError{
+		status: http.StatusNotFound, code: "0101", shape: shapeGateway,
+		message: "The API does not exist or has not been published in the environment",
+	}
 }
 
 // admit authenticates the caller and checks what it may use.
@@ -192,8 +205,8 @@ func clientIP(r *http.Request) string {
 	return host
 }
 
-// Reset returns the simulator to what New made of it: no resources, calls, faults, limits, latencies, tokens or
-// lockouts, and the options' account and quirks. The seed's sequence of ids goes on, so that no id comes back.
+// Reset returns the simulator to what New made of it: no resources, calls, faults, limits, latencies, outcomes, vanished
+// clusters, tokens or lockouts, and the options' account and quirks and the runtime stacks it began with. The seed's sequence of ids goes on, so that no id comes back.
 func (s *Server) Reset() {
 	s.state.mu.Lock()
 	s.state.clear()
@@ -203,6 +216,9 @@ func (s *Server) Reset() {
 		func() error { return s.faults.set(nil) },
 		func() error { return s.limits.set(nil) },
 		func() error { return s.latencies.set(nil) },
+		func() error { return s.outcomes.set(nil) },
+		func() error { return s.clusters.set(nil) },
+		func() error { return s.stacks.set(nil) },
 	} {
 		if err := clear(); err != nil {
 			panic("cloudsim: an empty list was refused: " + err.Error())
@@ -267,6 +283,30 @@ func (s *Server) SetLatency(list []Latency) error { return s.latencies.set(list)
 
 // Latency returns the latencies.
 func (s *Server) Latency() []Latency { return s.latencies.list() }
+
+// SetOutcomes replaces how jobs of components end, with the counters; jobs that were held go on.
+func (s *Server) SetOutcomes(list []Outcome) error {
+	if err := s.outcomes.set(list); err != nil {
+		return err
+	}
+	s.stage.releaseHeldJobs()
+	return nil
+}
+
+// Outcomes returns the outcomes with their counters.
+func (s *Server) Outcomes() []OutcomeState { return s.outcomes.list() }
+
+// SetClusters replaces the CCE clusters that have vanished.
+func (s *Server) SetClusters(list []ClusterFault) error { return s.clusters.set(list) }
+
+// Clusters returns the CCE clusters that have vanished.
+func (s *Server) Clusters() []ClusterFault { return s.clusters.list() }
+
+// SetRuntimeStacks replaces the runtime stacks; nil brings DefaultRuntimeStacks back.
+func (s *Server) SetRuntimeStacks(list []RuntimeStack) error { return s.stacks.set(list) }
+
+// RuntimeStacks returns the runtime stacks.
+func (s *Server) RuntimeStacks() []RuntimeStack { return s.stacks.list() }
 
 // SetAccounts replaces the accounts; what an account leaves out of its scope it takes from Options.
 func (s *Server) SetAccounts(list []Account) error {

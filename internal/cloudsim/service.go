@@ -22,7 +22,7 @@ type service interface {
 func services(s *Server) []service {
 	return []service{
 		&iam{authority: s.authority},
-		newServiceStage(s.state, s.random),
+		s.stage,
 	}
 }
 

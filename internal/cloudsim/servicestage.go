@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // Collections of ServiceStage.
@@ -17,6 +18,8 @@ const (
 	applicationsPath   = "servicestage/applications"
 	configurationsPath = "servicestage/configurations"
 	componentsPath     = "servicestage/components"
+	releasesPath       = "servicestage/releases"
+	jobsPath           = "servicestage/jobs"
 )
 
 const (
@@ -28,20 +31,37 @@ const (
 type serviceStage struct {
 	state          *state
 	random         *random
+	clock          Clock
+	taskDuration   time.Duration
+	quirks         func() Quirks
+	outcomes       *outcomes
+	clusters       *clusters
+	stacks         *runtimeStacks
 	environments   *collection[environment, *environment]
 	applications   *collection[application, *application]
 	configurations *collection[configuration, *configuration]
 	components     *collection[component, *component]
+	releases       *collection[release, *release]
+	jobs           *collection[job, *job]
 }
 
-func newServiceStage(st *state, rng *random) *serviceStage {
+func newServiceStage(server *Server) *serviceStage {
+	st := server.state
 	return &serviceStage{
 		state:          st,
-		random:         rng,
+		random:         server.random,
+		clock:          server.clock,
+		taskDuration:   server.options.ComponentTaskDuration,
+		quirks:         server.Quirks,
+		outcomes:       server.outcomes,
+		clusters:       server.clusters,
+		stacks:         server.stacks,
 		environments:   newCollection[environment](st, environmentsPath, nil),
 		applications:   newCollection[application](st, applicationsPath, nil),
 		configurations: newCollection[configuration](st, configurationsPath, (*configuration).references),
 		components:     newCollection[component](st, componentsPath, (*component).references),
+		releases:       newCollection[release](st, releasesPath, (*release).references),
+		jobs:           newCollection[job](st, jobsPath, nil),
 	}
 }
 
@@ -49,6 +69,9 @@ func (s *serviceStage) install(g *registry) {
 	s.installEnvironments(g)
 	s.installApplications(g)
 	s.installConfigurations(g)
+	s.installComponents(g)
+	s.installJobs(g)
+	g.handle(http.MethodGet, "/v3/{project_id}/cas/runtimestacks", s.listRuntimeStacks)
 }
 
 // badParameter is the answer to input that the reference does not allow.

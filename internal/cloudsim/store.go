@@ -6,6 +6,7 @@ package cloudsim
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -109,6 +110,25 @@ func (c *collection[T, R]) get(project, id string) (R, bool) {
 		return nil, false
 	}
 	return s.rec, true
+}
+
+// find returns a record of any project by id.
+func (c *collection[T, R]) find(id string) (R, bool) {
+	s, ok := c.slots[id]
+	if !ok {
+		return nil, false
+	}
+	return s.rec, true
+}
+
+// everywhere returns the records of all projects in the order of their creation.
+func (c *collection[T, R]) everywhere() []R {
+	slots := slices.SortedFunc(maps.Values(c.slots), func(a, b *slot[R]) int { return cmp.Compare(a.seq, b.seq) })
+	records := make([]R, len(slots))
+	for i, s := range slots {
+		records[i] = s.rec
+	}
+	return records
 }
 
 // count returns how many records a project has.

@@ -30,13 +30,15 @@ import (
 	"servicestage.dev/operator/internal/cloudclient/endpoint"
 	"servicestage.dev/operator/internal/controller/application"
 	"servicestage.dev/operator/internal/controller/cloudaccount"
+	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
 	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/metrics"
 	"servicestage.dev/operator/internal/reconciler"
 )
 
-// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create;get;update,namespace=system
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create;get;update,namespace=servicestage-system
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch,namespace=servicestage-system
 
 // LeaderElectionID is the name of the lease that managers of one cluster elect their leader by.
 const LeaderElectionID = "servicestage-operator.servicestage.dev"
@@ -155,6 +157,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		cloudaccount.Cluster(pool),
 		environment.Definition(accounts),
 		application.Definition(accounts, mgr.GetClient(), mgr.GetAPIReader()),
+		component.Definition(accounts, mgr.GetClient()),
 	}
 	for _, c := range controllers {
 		if err := c.Declare(rt.Graph); err != nil {

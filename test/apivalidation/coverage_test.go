@@ -194,7 +194,7 @@ func validationsAt(path string, s *apiextensionsv1.JSONSchemaProps) []validation
 	add(s.Format == "date-time", validation{keyword: "date-time"})
 	add(s.UniqueItems || s.XListType != nil && (*s.XListType == "map" || *s.XListType == "set"), validation{keyword: "unique"})
 	add(s.MultipleOf != nil, validation{keyword: "multipleOf"})
-	add(len(s.AllOf)+len(s.AnyOf)+len(s.OneOf) > 0 || s.Not != nil, validation{keyword: "allOf, anyOf, oneOf or not"})
+	add(!s.XIntOrString && len(s.AllOf)+len(s.AnyOf)+len(s.OneOf) > 0 || s.Not != nil, validation{keyword: "allOf, anyOf, oneOf or not"})
 	for _, name := range s.Required {
 		out = append(out, validation{path: strings.TrimPrefix(path+"."+name, "."), keyword: "required"})
 	}

@@ -23,6 +23,7 @@ type fieldRow struct {
 var words = map[string]string{
 	"pattern":       "should match",
 	"minLength":     "should be at least",
+	"minItems":      "Required value",
 	"maxLength":     "may not be more than",
 	"maxItems":      "must have at most",
 	"maxProperties": "must have at most",
@@ -64,7 +65,7 @@ func fieldRows(kind string) []fieldRow {
 			required("spec.allowedNamespaces.selector.matchExpressions[0].operator"),
 		})
 	case environment:
-		return join(resourceRows(), []fieldRow{
+		return join(resourceRows(), projectRows(), []fieldRow{
 			required("spec"),
 			row("spec.vpcID", "minLength", values("v"), values("")),
 			row("spec.vpcID", "maxLength", text(64), text(65)),
@@ -83,7 +84,7 @@ func fieldRows(kind string) []fieldRow {
 			required("status.resources[0].id"),
 		})
 	case application:
-		return join(resourceRows(),
+		return join(resourceRows(), projectRows(),
 			selectorRows("spec.configurations[0].env[1].valueFrom.configMapKeyRef"),
 			selectorRows("spec.configurations[0].env[2].valueFrom.secretKeyRef"),
 			[]fieldRow{
@@ -107,6 +108,8 @@ func fieldRows(kind string) []fieldRow {
 				row("status.configurations", "unique",
 					values(list(observed("env-1"), observed("env-2"))), values(list(observed("env-1"), observed("env-1")))),
 			})
+	case component:
+		return join(resourceRows(), componentRows())
 	default:
 		panic("no rows for " + kind)
 	}
@@ -152,9 +155,6 @@ func resourceRows() []fieldRow {
 		row("spec.name", "pattern", values("ab", "Shop-1", "a_b", "a--9"), values("", "a", "1shop", "_shop", "shop-", "shop_", "shop.dev", "my shop", "läden")),
 		row("spec.name", "maxLength", text(64), text(65)),
 		row("spec.description", "maxLength", text(128), text(129)),
-		row("spec.enterpriseProjectID", "minLength", values("0"), values("")),
-		row("spec.enterpriseProjectID", "maxLength", text(64), text(65)),
-		row("spec.labels", "maxProperties", values(labels(9)), values(labels(10))),
 		row("status.drift", "maxItems", values(texts(16)), values(texts(17))),
 		row("status.operation.verb", "enum", values("Create", "Update", "Delete"), values("", "Restart")),
 		required("status.operation.verb"),
@@ -162,6 +162,15 @@ func resourceRows() []fieldRow {
 		row("status.operation.startedAt", "date-time", values("2026-01-02T03:04:05Z"), values("", "yesterday")),
 		row("status.lastSyncTime", "date-time", values("2026-01-02T03:04:05Z"), values("", "yesterday")),
 	})
+}
+
+// projectRows are the rules of every cloud resource that belongs to an enterprise project and has tags for labels.
+func projectRows() []fieldRow {
+	return []fieldRow{
+		row("spec.enterpriseProjectID", "minLength", values("0"), values("")),
+		row("spec.enterpriseProjectID", "maxLength", text(64), text(65)),
+		row("spec.labels", "maxProperties", values(labels(9)), values(labels(10))),
+	}
 }
 
 // conditionRows are the rules of status.conditions, which every kind has.

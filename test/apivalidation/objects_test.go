@@ -20,11 +20,12 @@ const (
 	clusterCloudAccount = "ClusterCloudAccount"
 	environment         = "Environment"
 	application         = "Application"
+	component           = "Component"
 )
 
 var (
-	cloudResources = []string{environment, application}
-	everyKind      = []string{cloudAccount, clusterCloudAccount, environment, application}
+	cloudResources = []string{environment, application, component}
+	everyKind      = []string{cloudAccount, clusterCloudAccount, environment, application, component}
 )
 
 // minimal holds the least that each kind accepts.
@@ -33,6 +34,7 @@ var minimal = map[string]string{
 	clusterCloudAccount: `spec: {region: ap-southeast-3, credentials: {secretRef: {namespace: operators, name: cloud}}}`,
 	environment:         `spec: {vpcID: vpc-1}`,
 	application:         `{}`,
+	component:           minimalComponent,
 }
 
 const completeAccountSpec = `
@@ -64,8 +66,11 @@ const completeResourceSpec = `
   resyncInterval: 10m
   name: shop
   description: The shop
-  enterpriseProjectID: "0"
   labels: {team: blue}
+`
+
+const inEnterpriseProject = `
+  enterpriseProjectID: "0"
 `
 
 const completeResourceStatus = `
@@ -73,13 +78,12 @@ const completeResourceStatus = `
   id: id-1
   conditions:
   - {type: Ready, status: "True", reason: Available, message: "", lastTransitionTime: "2026-01-02T03:04:05Z", observedGeneration: 1}
-  operation: {id: job-1, verb: Create, startedAt: "2026-01-02T03:04:05Z"}
+  operation: {id: job-1, verb: Create, startedAt: "2026-01-02T03:04:05Z", tasksDone: 1, tasksTotal: 2, currentTask: Deploy}
+  lastFailure: Building failed
   lastSyncTime: "2026-01-02T03:04:05Z"
   drift: [spec.labels]
   lastHandledReconcileAt: now
   observedInputs: v1
-  name: shop
-  enterpriseProjectID: "0"
 `
 
 // complete holds, for each kind, a valid object in which every field is set that can be set beside the others, so that a
@@ -99,17 +103,17 @@ spec:` + completeAccountSpec + `
     selector: {matchExpressions: [{key: team, operator: In, values: [a]}]}
 status:` + completeAccountStatus,
 	environment: `
-spec:` + completeResourceSpec + `
+spec:` + completeResourceSpec + inEnterpriseProject + `
   vpcID: vpc-1
   deployMode: container
   resources: [{type: cce, id: cluster-1, name: cluster}, {type: cse, engineRef: {name: engine}}]
-status:` + completeResourceStatus + `
+status:` + completeResourceStatus + inEnterpriseProject + `  name: shop
   deployMode: container
   vpcID: vpc-1
   resources: [{type: cce, id: cluster-1, name: cluster}]
 `,
 	application: `
-spec:` + completeResourceSpec + `
+spec:` + completeResourceSpec + inEnterpriseProject + `
   configurations:
   - environmentRef: {name: dev}
     env:
@@ -117,10 +121,11 @@ spec:` + completeResourceSpec + `
     - {name: B, valueFrom: {configMapKeyRef: {name: settings, key: b}}}
     - {name: C, valueFrom: {secretKeyRef: {name: secrets, key: c}}}
   - {environmentRef: {id: env-1}, env: []}
-status:` + completeResourceStatus + `
+status:` + completeResourceStatus + inEnterpriseProject + `  name: shop
   componentCount: 1
   configurations: [{environmentID: env-1, variables: 1}]
 `,
+	component: completeComponent,
 }
 
 // newObject makes an object of the kind from YAML, patched as a JSON merge patch does it: null removes.

@@ -5,6 +5,7 @@ package apivalidation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -29,18 +30,20 @@ type ruleRow struct {
 func ruleRows(kind string) []ruleRow {
 	switch kind {
 	case cloudAccount:
-		return append(accountRules(), append(sourceRules("spec.tls.caBundleRef", "spec: {tls: {caBundleRef: %s}}"), []ruleRow{
+		return slices.Concat(accountRules(), sourceRules("spec.tls.caBundleRef", "spec: {tls: {caBundleRef: %s}}"), []ruleRow{
 			{"spec.tls", "at most one of caBundleRef and insecureSkipVerify", "", `spec: {tls: {}}`, accepted},
 			{"spec.tls", "at most one of caBundleRef and insecureSkipVerify", "", `spec: {tls: {insecureSkipVerify: true}}`, accepted},
 			{"spec.tls", "at most one of caBundleRef and insecureSkipVerify", "", `spec: {tls: {insecureSkipVerify: false, caBundleRef: {secretKeyRef: {name: a, key: k}}}}`, accepted},
 			{"spec.tls", "at most one of caBundleRef and insecureSkipVerify", "", `spec: {tls: {insecureSkipVerify: true, caBundleRef: {secretKeyRef: {name: a, key: k}}}}`, refused},
-		}...)...)
+		})
 	case clusterCloudAccount:
 		return accountRules()
 	case environment:
-		return append(resourceRules(kind), environmentRules...)
+		return slices.Concat(resourceRules(), renameRules(), environmentRules)
 	case application:
-		return append(resourceRules(kind), applicationRules()...)
+		return slices.Concat(resourceRules(), renameRules(), applicationRules())
+	case component:
+		return slices.Concat(resourceRules(), componentRules())
 	default:
 		panic("no rules for " + kind)
 	}
@@ -139,7 +142,7 @@ func accountRules() []ruleRow {
 }
 
 // resourceRules are the rules of every cloud resource.
-func resourceRules(kind string) []ruleRow {
+func resourceRules() []ruleRow {
 	const moved = "accountRef is immutable"
 	rules := []ruleRow{
 		{"spec.name", "set spec.name", "", `metadata: {name: shop-1}`, accepted},
@@ -149,7 +152,6 @@ func resourceRules(kind string) []ruleRow {
 		{"spec.name", "set spec.name", "", fmt.Sprintf(`metadata: {name: %s}`, strings.Repeat("a", 64)), accepted},
 		{"spec.name", "set spec.name", "", fmt.Sprintf(`metadata: {name: %s}`, strings.Repeat("a", 65)), refused},
 		{"spec.name", "set spec.name", "", `{metadata: {name: "1shop.dev"}, spec: {name: shop}}`, accepted},
-		{"spec.name", "set spec.name", `{metadata: {name: "1shop"}, spec: {name: shop}}`, `spec: {name: shop-2}`, accepted},
 		{"spec.name", "set spec.name", `{metadata: {name: "1shop"}, spec: {name: shop}}`, `spec: {name: null}`, refused},
 
 		{"spec.accountRef", moved, `spec: {accountRef: {name: a}}`, `spec: {description: x}`, accepted},
@@ -188,6 +190,13 @@ func resourceRules(kind string) []ruleRow {
 		rules = append(rules, ruleRow{"spec.labels", "label values", "", fmt.Sprintf(`spec: {labels: {team: %q}}`, value), verdict})
 	}
 	return rules
+}
+
+// renameRules are the rules of every cloud resource that can be renamed.
+func renameRules() []ruleRow {
+	return []ruleRow{
+		{"spec.name", "set spec.name", `{metadata: {name: "1shop"}, spec: {name: shop}}`, `spec: {name: shop-2}`, accepted},
+	}
 }
 
 // sourceRules are the rules of a value that comes from a Secret or a ConfigMap; patch puts one in place.

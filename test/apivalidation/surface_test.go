@@ -13,6 +13,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -23,6 +24,9 @@ import (
 
 	"servicestage.dev/operator/api/v1alpha1"
 )
+
+// defaulted names what else of its own spec a kind gives a default.
+var defaulted = map[string][]string{component: {"state"}}
 
 var _ = Describe("Defaults of", func() {
 	for _, kind := range cloudResources {
@@ -44,7 +48,7 @@ var _ = Describe("Defaults of", func() {
 			Expect(create(ctx, obj)).To(Succeed())
 			Expect(specOf(obj)).To(HaveKeyWithValue("managementPolicy", "Manage"))
 			Expect(specOf(obj)).To(HaveKeyWithValue("deletionPolicy", "Delete"))
-			Expect(slices.Collect(maps.Keys(specOf(obj)))).To(ConsistOf(append(before, "accountRef", "deletionPolicy", "managementPolicy")))
+			Expect(slices.Collect(maps.Keys(specOf(obj)))).To(ConsistOf(slices.Concat(before, []string{"accountRef", "deletionPolicy", "managementPolicy"}, defaulted[kind])))
 		})
 	}
 	for _, kind := range everyKind {
@@ -74,7 +78,7 @@ var _ = Describe("The name in the cloud", func() {
 				named := map[string]interface {
 					client.Object
 					CloudName() string
-				}{environment: &v1alpha1.Environment{}, application: &v1alpha1.Application{}}[kind]
+				}{environment: &v1alpha1.Environment{}, application: &v1alpha1.Application{}, component: &v1alpha1.Component{}}[kind]
 				obj := newObject(kind, minimal[kind], before)
 				Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(obj.Object, named)).To(Succeed())
 				Expect(named.CloudName()).To(Equal(after))
@@ -89,6 +93,7 @@ var printed = map[string]string{
 	clusterCloudAccount: "Name=subject Ready=True Reason=Available Region=ap-southeast-3 Project=0a1b2c3d",
 	environment:         "Name=subject Ready=True Reason=Available Synced=False Mode=container VPC=vpc-1 [ID]=id-1",
 	application:         "Name=subject Ready=True Reason=Available Synced=False Cloud Name=shop Components=1 [ID]=id-1",
+	component:           "Name=subject Ready=True Reason=Available Synced=False Version=1.0.0 Replicas=2/3 Phase=Upgrading [ID]=id-1",
 }
 
 var _ = Describe("kubectl get", func() {
@@ -135,8 +140,8 @@ var _ = Describe("kubectl get", func() {
 		got := map[string]string{}
 		for _, r := range list.APIResources {
 			got[r.Name] = fmt.Sprintf("%s %v %v namespaced=%t", r.Kind, r.ShortNames, r.Categories, r.Namespaced)
-			if strings.HasSuffix(r.Name, "/status") {
-				got[r.Name] = "status"
+			if _, subresource, is := strings.Cut(r.Name, "/"); is {
+				got[r.Name] = subresource
 			}
 		}
 		Expect(got).To(Equal(map[string]string{
@@ -148,7 +153,26 @@ var _ = Describe("kubectl get", func() {
 			"environments/status":         "status",
 			"applications":                "Application [ssapp] [servicestage] namespaced=true",
 			"applications/status":         "status",
+			"components":                  "Component [sscomp] [servicestage] namespaced=true",
+			"components/scale":            "scale",
+			"components/status":           "status",
 		}))
+	})
+})
+
+var _ = Describe("kubectl scale", func() {
+	It("sets spec.replicas of a Component", func(ctx SpecContext) {
+		obj := newObject(component, minimal[component], `spec: {replicas: 2}`)
+		store(ctx, obj)
+		scale := &unstructured.Unstructured{}
+		scale.SetGroupVersionKind(autoscalingv1.SchemeGroupVersion.WithKind("Scale"))
+		Expect(server.SubResource("scale").Get(ctx, obj, scale)).To(Succeed())
+		Expect(specOf(scale)).To(HaveKeyWithValue("replicas", int64(2)))
+
+		Expect(unstructured.SetNestedField(scale.Object, int64(5), "spec", "replicas")).To(Succeed())
+		Expect(server.SubResource("scale").Update(ctx, obj, client.WithSubResourceBody(scale))).To(Succeed())
+		Expect(server.Get(ctx, client.ObjectKeyFromObject(obj), obj)).To(Succeed())
+		Expect(specOf(obj)).To(HaveKeyWithValue("replicas", int64(5)))
 	})
 })
 

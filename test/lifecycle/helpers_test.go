@@ -28,6 +28,9 @@ import (
 // timeoutForMany is how long a thousand objects may take on a small and busy machine.
 const timeoutForMany = 3 * time.Minute
 
+// timeoutForJobs is how long jobs of the cloud may take, polled as in earnest.
+const timeoutForJobs = time.Minute
+
 const vpc = "29d55020-ae0e-4a18-871c-93e6976ee7bd"
 
 // env is an Environment, changed as the spec needs it.

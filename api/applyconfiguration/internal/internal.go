@@ -63,6 +63,45 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: projectID
       type:
         scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.AffinityComponent
+  map:
+    fields:
+    - name: displayName
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.AffinityExpression
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: operation
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.AffinityRule
+  map:
+    fields:
+    - name: condition
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: matchExpressions
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.AffinityExpression
+          elementRelationship: atomic
+    - name: weight
+      type:
+        scalar: numeric
 - name: dev.servicestage.operator.api.v1alpha1.AllowedNamespaces
   map:
     fields:
@@ -187,6 +226,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: id
       type:
         scalar: string
+    - name: lastFailure
+      type:
+        scalar: string
     - name: lastHandledReconcileAt
       type:
         scalar: string
@@ -206,6 +248,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: operation
       type:
         namedType: dev.servicestage.operator.api.v1alpha1.Operation
+- name: dev.servicestage.operator.api.v1alpha1.ClaimVolume
+  map:
+    fields:
+    - name: claimName
+      type:
+        scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.CloudAccount
   map:
     fields:
@@ -318,16 +366,532 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: insecureSkipVerify
       type:
         scalar: boolean
+- name: dev.servicestage.operator.api.v1alpha1.CodeSource
+  map:
+    fields:
+    - name: authorization
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: ref
+      type:
+        scalar: string
+    - name: repoType
+      type:
+        scalar: string
+    - name: repoURL
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
+    - name: webURL
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.Component
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentSpec
+    - name: status
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentStatus
+      default:
+        observedGeneration: -1
+- name: dev.servicestage.operator.api.v1alpha1.ComponentAffinity
+  map:
+    fields:
+    - name: availabilityZones
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: components
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.AffinityComponent
+          elementRelationship: atomic
+    - name: nodes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: rules
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.AffinityRule
+          elementRelationship: atomic
+- name: dev.servicestage.operator.api.v1alpha1.ComponentArtifact
+  map:
+    fields:
+    - name: type
+      type:
+        scalar: string
+    - name: url
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.ComponentBuild
+  map:
+    fields:
+    - name: artifactNamespace
+      type:
+        scalar: string
+    - name: clusterID
+      type:
+        scalar: string
+    - name: command
+      type:
+        scalar: string
+    - name: dockerfilePath
+      type:
+        scalar: string
+    - name: environmentRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Reference
+    - name: nodeSelector
+      type:
+        map:
+          elementType:
+            scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.ComponentEnvVar
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
+    - name: valueFrom
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.WorkloadValueSource
+- name: dev.servicestage.operator.api.v1alpha1.ComponentLifecycle
+  map:
+    fields:
+    - name: postStart
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.LifecycleHandler
+    - name: preStop
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.LifecycleHandler
+- name: dev.servicestage.operator.api.v1alpha1.ComponentProbe
+  map:
+    fields:
+    - name: exec
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ExecAction
+    - name: httpGet
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.HTTPGetAction
+    - name: initialDelaySeconds
+      type:
+        scalar: numeric
+    - name: tcpSocket
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.TCPSocketAction
+    - name: timeoutSeconds
+      type:
+        scalar: numeric
+      default: 1
+- name: dev.servicestage.operator.api.v1alpha1.ComponentRecord
+  map:
+    fields:
+    - name: current
+      type:
+        scalar: boolean
+    - name: deployType
+      type:
+        scalar: string
+    - name: endTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: startTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: state
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.ComponentReference
+  map:
+    fields:
+    - name: engineRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ObjectReference
+    - name: id
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: type
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.ComponentResources
+  map:
+    fields:
+    - name: limits
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComputeAmount
+    - name: requests
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComputeAmount
+- name: dev.servicestage.operator.api.v1alpha1.ComponentSource
+  map:
+    fields:
+    - name: code
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.CodeSource
+    - name: image
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ImageSource
+    - name: package
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.PackageSource
+- name: dev.servicestage.operator.api.v1alpha1.ComponentSpec
+  map:
+    fields:
+    - name: accountRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.AccountReference
+      default:
+        kind: CloudAccount
+        name: default
+    - name: affinity
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentAffinity
+    - name: antiAffinity
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentAffinity
+    - name: applicationRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Reference
+    - name: args
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: build
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentBuild
+    - name: command
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: customMetrics
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.CustomMetrics
+    - name: deletionPolicy
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.DeletionPolicy
+      default: Delete
+    - name: deployStrategy
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.DeployStrategy
+    - name: description
+      type:
+        scalar: string
+    - name: env
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.ComponentEnvVar
+          elementRelationship: associative
+          keys:
+          - name
+    - name: environmentRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Reference
+    - name: externalAccesses
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.ExternalAccess
+          elementRelationship: atomic
+    - name: hosts
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: import
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Import
+    - name: jvmOptions
+      type:
+        scalar: string
+    - name: labels
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: lifecycle
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentLifecycle
+    - name: livenessProbe
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentProbe
+    - name: logs
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.LogCollection
+          elementRelationship: atomic
+    - name: managementPolicy
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ManagementPolicy
+      default: Manage
+    - name: mesher
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Mesher
+    - name: name
+      type:
+        scalar: string
+    - name: readinessProbe
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentProbe
+    - name: references
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.ComponentReference
+          elementRelationship: atomic
+    - name: replicas
+      type:
+        scalar: numeric
+    - name: resources
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentResources
+    - name: resyncInterval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: runtimeStack
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.RuntimeStack
+    - name: source
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentSource
+    - name: state
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentState
+      default: Running
+    - name: timezone
+      type:
+        scalar: string
+    - name: tomcat
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Tomcat
+    - name: updateStrategy
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.UpdateStrategy
+    - name: version
+      type:
+        scalar: string
+    - name: volumes
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.ComponentVolume
+          elementRelationship: associative
+          keys:
+          - name
+    - name: workloadContent
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.ComponentState
+  scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.ComponentStatus
+  map:
+    fields:
+    - name: applicationID
+      type:
+        scalar: string
+    - name: artifact
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ComponentArtifact
+    - name: availableReplicas
+      type:
+        scalar: numeric
+    - name: batch
+      type:
+        scalar: numeric
+    - name: batches
+      type:
+        scalar: numeric
+    - name: componentStatus
+      type:
+        scalar: string
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: drift
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: environmentID
+      type:
+        scalar: string
+    - name: externalAddresses
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: failDetail
+      type:
+        scalar: string
+    - name: grayWeight
+      type:
+        scalar: numeric
+    - name: id
+      type:
+        scalar: string
+    - name: lastFailure
+      type:
+        scalar: string
+    - name: lastHandledReconcileAt
+      type:
+        scalar: string
+    - name: lastSyncTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: observedGeneration
+      type:
+        scalar: numeric
+      default: -1
+    - name: observedInputs
+      type:
+        scalar: string
+    - name: operation
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Operation
+    - name: phase
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.RolloutPhase
+    - name: readyReplicas
+      type:
+        scalar: string
+    - name: records
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.ComponentRecord
+          elementRelationship: atomic
+    - name: replicas
+      type:
+        scalar: numeric
+    - name: restartedAt
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.ComponentVolume
+  map:
+    fields:
+    - name: configMap
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.NamedVolume
+    - name: emptyDir
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.EmptyDirVolume
+    - name: hostPath
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.HostPathVolume
+    - name: mounts
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.VolumeMount
+          elementRelationship: atomic
+    - name: name
+      type:
+        scalar: string
+    - name: persistentVolumeClaim
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ClaimVolume
+    - name: secret
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.NamedVolume
+- name: dev.servicestage.operator.api.v1alpha1.ComputeAmount
+  map:
+    fields:
+    - name: cpu
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: memory
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
 - name: dev.servicestage.operator.api.v1alpha1.Credentials
   map:
     fields:
     - name: secretRef
       type:
         namedType: dev.servicestage.operator.api.v1alpha1.ObjectReference
+- name: dev.servicestage.operator.api.v1alpha1.CustomMetrics
+  map:
+    fields:
+    - name: dimensions
+      type:
+        scalar: string
+    - name: path
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
 - name: dev.servicestage.operator.api.v1alpha1.DeletionPolicy
   scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.DeployMode
   scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.DeployStrategy
+  map:
+    fields:
+    - name: grayRelease
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.GrayRelease
+    - name: rollingRelease
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.RollingRelease
+    - name: type
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.DeployStrategyType
+- name: dev.servicestage.operator.api.v1alpha1.DeployStrategyType
+  scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.EmptyDirVolume
+  map:
+    fields:
+    - name: medium
+      type:
+        scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.EndpointURL
   scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.Endpoints
@@ -469,6 +1033,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: id
       type:
         scalar: string
+    - name: lastFailure
+      type:
+        scalar: string
     - name: lastHandledReconcileAt
       type:
         scalar: string
@@ -497,6 +1064,113 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: vpcID
       type:
         scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.ExecAction
+  map:
+    fields:
+    - name: command
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: dev.servicestage.operator.api.v1alpha1.ExternalAccess
+  map:
+    fields:
+    - name: address
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
+    - name: protocol
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.GrayRelease
+  map:
+    fields:
+    - name: deploymentMode
+      type:
+        scalar: numeric
+    - name: firstBatchReplicas
+      type:
+        scalar: numeric
+    - name: firstBatchWeight
+      type:
+        scalar: numeric
+    - name: hold
+      type:
+        scalar: boolean
+    - name: remainingBatches
+      type:
+        scalar: numeric
+    - name: replicaSurgeMode
+      type:
+        scalar: string
+    - name: ruleMatchMode
+      type:
+        scalar: string
+    - name: rules
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.GrayRule
+          elementRelationship: atomic
+    - name: trafficType
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.GrayRule
+  map:
+    fields:
+    - name: condition
+      type:
+        scalar: string
+    - name: key
+      type:
+        scalar: string
+    - name: type
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.HTTPGetAction
+  map:
+    fields:
+    - name: host
+      type:
+        scalar: string
+    - name: path
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
+    - name: scheme
+      type:
+        scalar: string
+      default: HTTP
+- name: dev.servicestage.operator.api.v1alpha1.HostPathVolume
+  map:
+    fields:
+    - name: path
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.ImageSource
+  map:
+    fields:
+    - name: auth
+      type:
+        scalar: string
+    - name: storage
+      type:
+        scalar: string
+      default: swr
+    - name: url
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.Import
   map:
     fields:
@@ -515,8 +1189,49 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.LifecycleHandler
+  map:
+    fields:
+    - name: exec
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ExecAction
+    - name: httpGet
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.HTTPGetAction
+- name: dev.servicestage.operator.api.v1alpha1.LogCollection
+  map:
+    fields:
+    - name: hostExtendPath
+      type:
+        scalar: string
+      default: None
+    - name: hostPath
+      type:
+        scalar: string
+    - name: path
+      type:
+        scalar: string
+    - name: rotate
+      type:
+        scalar: string
+      default: Hourly
 - name: dev.servicestage.operator.api.v1alpha1.ManagementPolicy
   scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.Mesher
+  map:
+    fields:
+    - name: port
+      type:
+        scalar: numeric
+- name: dev.servicestage.operator.api.v1alpha1.NamedVolume
+  map:
+    fields:
+    - name: defaultMode
+      type:
+        scalar: numeric
+    - name: name
+      type:
+        scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.NamespacedObjectReference
   map:
     fields:
@@ -556,17 +1271,41 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.servicestage.operator.api.v1alpha1.Operation
   map:
     fields:
+    - name: currentTask
+      type:
+        scalar: string
     - name: id
       type:
         scalar: string
     - name: startedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: tasksDone
+      type:
+        scalar: numeric
+    - name: tasksTotal
+      type:
+        scalar: numeric
     - name: verb
       type:
         namedType: dev.servicestage.operator.api.v1alpha1.OperationVerb
 - name: dev.servicestage.operator.api.v1alpha1.OperationVerb
   scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.PackageSource
+  map:
+    fields:
+    - name: auth
+      type:
+        scalar: string
+    - name: storage
+      type:
+        scalar: string
+    - name: url
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.RateLimit
   map:
     fields:
@@ -585,6 +1324,35 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.RollingRelease
+  map:
+    fields:
+    - name: batches
+      type:
+        scalar: numeric
+- name: dev.servicestage.operator.api.v1alpha1.RolloutPhase
+  scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.RuntimeStack
+  map:
+    fields:
+    - name: deployMode
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.DeployMode
+    - name: name
+      type:
+        scalar: string
+    - name: type
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.TCPSocketAction
+  map:
+    fields:
+    - name: port
+      type:
+        scalar: numeric
 - name: dev.servicestage.operator.api.v1alpha1.TLS
   map:
     fields:
@@ -594,6 +1362,36 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: insecureSkipVerify
       type:
         scalar: boolean
+- name: dev.servicestage.operator.api.v1alpha1.Tomcat
+  map:
+    fields:
+    - name: serverXML
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.UpdateStrategy
+  map:
+    fields:
+    - name: maxSurge
+      type:
+        namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+    - name: maxUnavailable
+      type:
+        namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+    - name: minReadySeconds
+      type:
+        scalar: numeric
+    - name: progressDeadlineSeconds
+      type:
+        scalar: numeric
+    - name: revisionHistoryLimit
+      type:
+        scalar: numeric
+    - name: terminationGracePeriodSeconds
+      type:
+        scalar: numeric
+    - name: type
+      type:
+        scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.ValueSource
   map:
     fields:
@@ -603,6 +1401,49 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretKeyRef
       type:
         namedType: dev.servicestage.operator.api.v1alpha1.KeySelector
+- name: dev.servicestage.operator.api.v1alpha1.VolumeMount
+  map:
+    fields:
+    - name: path
+      type:
+        scalar: string
+    - name: readOnly
+      type:
+        scalar: boolean
+    - name: subPath
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.WorkloadKeySelector
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: optional
+      type:
+        scalar: boolean
+- name: dev.servicestage.operator.api.v1alpha1.WorkloadValueSource
+  map:
+    fields:
+    - name: configMapKeyRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.WorkloadKeySelector
+    - name: secretKeyRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.WorkloadKeySelector
+- name: io.k8s.apimachinery.pkg.api.resource.Quantity
+  scalar: untyped
+  list:
+    elementType:
+      namedType: __untyped_atomic_
+    elementRelationship: atomic
+  map:
+    elementType:
+      namedType: __untyped_deduced_
+    elementRelationship: separable
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
   map:
     fields:
@@ -787,6 +1628,16 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: untyped
 - name: io.k8s.apimachinery.pkg.types.UID
   scalar: string
+- name: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+  scalar: untyped
+  list:
+    elementType:
+      namedType: __untyped_atomic_
+    elementRelationship: atomic
+  map:
+    elementType:
+      namedType: __untyped_deduced_
+    elementRelationship: separable
 - name: __untyped_atomic_
   scalar: untyped
   list:

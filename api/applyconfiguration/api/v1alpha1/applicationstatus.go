@@ -69,6 +69,14 @@ func (b *ApplicationStatusApplyConfiguration) WithOperation(value *OperationAppl
 	return b
 }
 
+// WithLastFailure sets the LastFailure field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastFailure field is set to the value of the last call.
+func (b *ApplicationStatusApplyConfiguration) WithLastFailure(value string) *ApplicationStatusApplyConfiguration {
+	b.ResourceStatusApplyConfiguration.LastFailure = &value
+	return b
+}
+
 // WithLastSyncTime sets the LastSyncTime field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the LastSyncTime field is set to the value of the last call.

@@ -24,7 +24,8 @@ type EnvironmentStatusApplyConfiguration struct {
 	VPCID *string `json:"vpcID,omitempty"`
 	// EnterpriseProjectID in the cloud.
 	EnterpriseProjectID *string `json:"enterpriseProjectID,omitempty"`
-	// Resources that the environment holds in the cloud, by type and id; the first 64.
+	// Resources that the environment holds in the cloud, by type and id; the first 64. Kept current while spec.resources
+	// is given.
 	Resources []ObservedEnvironmentResourceApplyConfiguration `json:"resources,omitempty"`
 }
 
@@ -68,6 +69,14 @@ func (b *EnvironmentStatusApplyConfiguration) WithConditions(values ...*v1.Condi
 // If called multiple times, the Operation field is set to the value of the last call.
 func (b *EnvironmentStatusApplyConfiguration) WithOperation(value *OperationApplyConfiguration) *EnvironmentStatusApplyConfiguration {
 	b.ResourceStatusApplyConfiguration.Operation = value
+	return b
+}
+
+// WithLastFailure sets the LastFailure field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastFailure field is set to the value of the last call.
+func (b *EnvironmentStatusApplyConfiguration) WithLastFailure(value string) *EnvironmentStatusApplyConfiguration {
+	b.ResourceStatusApplyConfiguration.LastFailure = &value
 	return b
 }
 

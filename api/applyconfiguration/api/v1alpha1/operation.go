@@ -21,6 +21,12 @@ type OperationApplyConfiguration struct {
 	Verb *apiv1alpha1.OperationVerb `json:"verb,omitempty"`
 	// StartedAt is when the operator began it.
 	StartedAt *v1.Time `json:"startedAt,omitempty"`
+	// TasksDone is how many of the job's tasks have ended.
+	TasksDone *int32 `json:"tasksDone,omitempty"`
+	// TasksTotal is how many tasks the job has.
+	TasksTotal *int32 `json:"tasksTotal,omitempty"`
+	// CurrentTask is the name of the task that runs.
+	CurrentTask *string `json:"currentTask,omitempty"`
 }
 
 // OperationApplyConfiguration constructs a declarative configuration of the Operation type for use with
@@ -50,5 +56,29 @@ func (b *OperationApplyConfiguration) WithVerb(value apiv1alpha1.OperationVerb) 
 // If called multiple times, the StartedAt field is set to the value of the last call.
 func (b *OperationApplyConfiguration) WithStartedAt(value v1.Time) *OperationApplyConfiguration {
 	b.StartedAt = &value
+	return b
+}
+
+// WithTasksDone sets the TasksDone field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TasksDone field is set to the value of the last call.
+func (b *OperationApplyConfiguration) WithTasksDone(value int32) *OperationApplyConfiguration {
+	b.TasksDone = &value
+	return b
+}
+
+// WithTasksTotal sets the TasksTotal field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TasksTotal field is set to the value of the last call.
+func (b *OperationApplyConfiguration) WithTasksTotal(value int32) *OperationApplyConfiguration {
+	b.TasksTotal = &value
+	return b
+}
+
+// WithCurrentTask sets the CurrentTask field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CurrentTask field is set to the value of the last call.
+func (b *OperationApplyConfiguration) WithCurrentTask(value string) *OperationApplyConfiguration {
+	b.CurrentTask = &value
 	return b
 }

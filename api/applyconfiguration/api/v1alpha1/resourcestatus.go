@@ -24,6 +24,8 @@ type ResourceStatusApplyConfiguration struct {
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// Operation is the job that the cloud runs for this object, if any.
 	Operation *OperationApplyConfiguration `json:"operation,omitempty"`
+	// LastFailure says why the last job failed, until one succeeds.
+	LastFailure *string `json:"lastFailure,omitempty"`
 	// LastSyncTime is when the cloud was last looked at for this object.
 	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`
 	// Drift lists the paths in which the cloud differs from the spec, 16 at most: the plan where managementPolicy is
@@ -76,6 +78,14 @@ func (b *ResourceStatusApplyConfiguration) WithConditions(values ...*v1.Conditio
 // If called multiple times, the Operation field is set to the value of the last call.
 func (b *ResourceStatusApplyConfiguration) WithOperation(value *OperationApplyConfiguration) *ResourceStatusApplyConfiguration {
 	b.Operation = value
+	return b
+}
+
+// WithLastFailure sets the LastFailure field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastFailure field is set to the value of the last call.
+func (b *ResourceStatusApplyConfiguration) WithLastFailure(value string) *ResourceStatusApplyConfiguration {
+	b.LastFailure = &value
 	return b
 }
 

@@ -1,0 +1,186 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package reconciler
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/conditions"
+	"servicestage.dev/operator/internal/external"
+)
+
+var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+// settledObject is an object that was looked at with success age ago.
+func settledObject(age time.Duration) *v1alpha1.Environment {
+	e := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "dev", UID: "uid", Generation: 3}}
+	e.Status.ObservedGeneration = 3
+	e.Status.ObservedInputs = "inputs"
+	e.Status.LastSyncTime = new(metav1.NewTime(now.Add(-age)))
+	for _, t := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionSynced} {
+		conditions.Set(&e.Status.Conditions, metav1.Condition{Type: t, Status: metav1.ConditionTrue, Reason: "R"})
+	}
+	return e
+}
+
+func TestFreshFor(t *testing.T) {
+	interval := time.Hour
+	due := spread(interval, "uid")
+	setCondition := func(conditionType string, status metav1.ConditionStatus) func(*v1alpha1.Environment) {
+		return func(e *v1alpha1.Environment) {
+			conditions.Set(&e.Status.Conditions, metav1.Condition{Type: conditionType, Status: status, Reason: "R"})
+		}
+	}
+	request := func(value, handled string) func(*v1alpha1.Environment) {
+		return func(e *v1alpha1.Environment) {
+			e.Annotations = map[string]string{v1alpha1.ReconcileRequestedAtAnnotation: value}
+			e.Status.LastHandledReconcileAt = handled
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		age    time.Duration
+		inputs string
+		change func(*v1alpha1.Environment)
+		want   time.Duration
+	}{
+		{name: "settled a minute ago", age: time.Minute, want: due - time.Minute},
+		{name: "settled just now", want: due},
+		{name: "a nanosecond before it is due", age: due - 1, want: 1},
+		{name: "due", age: due, want: 0},
+		{name: "overdue", age: 24 * time.Hour, want: 0},
+		{name: "never looked at", change: func(e *v1alpha1.Environment) { e.Status.LastSyncTime = nil }},
+		{name: "spec changed", change: func(e *v1alpha1.Environment) { e.Generation++ }},
+		{name: "an operation runs", change: func(e *v1alpha1.Environment) { e.Status.Operation = &v1alpha1.Operation{} }},
+		{name: "not Ready", change: setCondition(v1alpha1.ConditionReady, metav1.ConditionFalse)},
+		{name: "Ready Unknown", change: setCondition(v1alpha1.ConditionReady, metav1.ConditionUnknown)},
+		{name: "not Synced", change: setCondition(v1alpha1.ConditionSynced, metav1.ConditionFalse)},
+		{name: "was paused", change: setCondition(v1alpha1.ConditionPaused, metav1.ConditionTrue)},
+		{name: "other inputs", inputs: "others"},
+		{name: "asked for", change: request("now", "")},
+		{name: "asked for again", change: request("now", "before")},
+		{name: "asked for and handled", change: request("now", "now"), want: due},
+		{
+			name: "drift under Observe is an answer", want: due,
+			change: func(e *v1alpha1.Environment) {
+				e.Spec.ManagementPolicy, e.Status.Drift = v1alpha1.ManagementPolicyObserve, []string{"spec.name"}
+				setCondition(v1alpha1.ConditionSynced, metav1.ConditionFalse)(e)
+			},
+		},
+		{
+			name: "drift under Manage is none",
+			change: func(e *v1alpha1.Environment) {
+				e.Status.Drift = []string{"spec.name"}
+				setCondition(v1alpha1.ConditionSynced, metav1.ConditionFalse)(e)
+			},
+		},
+		{
+			name: "a failed look under Observe is none",
+			change: func(e *v1alpha1.Environment) {
+				e.Spec.ManagementPolicy = v1alpha1.ManagementPolicyObserve
+				setCondition(v1alpha1.ConditionSynced, metav1.ConditionFalse)(e)
+			},
+		},
+		{
+			name: "its own interval", age: time.Second, want: spread(10*time.Second, "uid") - time.Second,
+			change: func(e *v1alpha1.Environment) { e.Spec.ResyncInterval = &metav1.Duration{Duration: 10 * time.Second} },
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := settledObject(tc.age)
+			if tc.change != nil {
+				tc.change(e)
+			}
+			inputs := "inputs"
+			if tc.inputs != "" {
+				inputs = tc.inputs
+			}
+			if got := freshFor(e, inputs, interval, now); got != tc.want {
+				t.Errorf("freshFor = %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestSpread(t *testing.T) {
+	for _, interval := range []time.Duration{5 * time.Second, 10 * time.Minute, 24 * time.Hour} {
+		seen := map[time.Duration]bool{}
+		early, late := 0, 0
+		for i := range 1000 {
+			uid := types.UID(fmt.Sprintf("uid-%d", i))
+			got := spread(interval, uid)
+			if got < interval-interval/10 || got > interval+interval/10 {
+				t.Fatalf("spread(%s, %s) = %s, want within a tenth", interval, uid, got)
+			}
+			if again := spread(interval, uid); again != got {
+				t.Fatalf("spread(%s, %s) = %s, then %s: want the same each time", interval, uid, got, again)
+			}
+			seen[got] = true
+			if got < interval {
+				early++
+			} else {
+				late++
+			}
+		}
+		if len(seen) < 500 || early < 300 || late < 300 {
+			t.Errorf("a thousand objects have %d intervals, %d early and %d late: want them spread", len(seen), early, late)
+		}
+	}
+}
+
+func TestMatch(t *testing.T) {
+	claim := external.Claim{Token: "ours", MintedAt: now}
+	marked := func(id, token string) external.Identity {
+		return external.Identity{ID: id, Claim: token, ClaimKnown: true, CreatedAt: now.Add(-time.Hour)}
+	}
+	unmarkable := func(id string, age time.Duration) external.Identity {
+		return external.Identity{ID: id, CreatedAt: now.Add(age)}
+	}
+	ageless := external.Identity{ID: "ageless"}
+	for _, tc := range []struct {
+		name       string
+		candidates []external.Identity
+		claim      external.Claim
+		adopt      bool
+		want       claimed
+		id         string
+	}{
+		{name: "nothing", claim: claim, want: claimNone},
+		{name: "nothing to adopt", claim: claim, adopt: true, want: claimNone},
+		{name: "ours", claim: claim, candidates: []external.Identity{marked("a", "ours")}, want: claimOurs, id: "a"},
+		{name: "ours among others", claim: claim, candidates: []external.Identity{marked("x", "theirs"), marked("f", ""), marked("a", "ours")}, want: claimOurs, id: "a"},
+		{name: "ours goes before adoption", claim: claim, adopt: true, candidates: []external.Identity{marked("f", ""), marked("a", "ours")}, want: claimOurs, id: "a"},
+		{name: "ours twice", claim: claim, candidates: []external.Identity{marked("a", "ours"), marked("b", "ours")}, want: claimAmbiguous, id: "a"},
+		{name: "free", claim: claim, candidates: []external.Identity{marked("f", "")}, want: claimForeign, id: "f"},
+		{name: "free, to adopt", claim: claim, adopt: true, candidates: []external.Identity{marked("f", "")}, want: claimAdopt, id: "f"},
+		{name: "free, to adopt, without a claim", adopt: true, candidates: []external.Identity{marked("f", "")}, want: claimAdopt, id: "f"},
+		{name: "free beside claimed, to adopt", claim: claim, adopt: true, candidates: []external.Identity{marked("x", "theirs"), marked("f", "")}, want: claimAdopt, id: "f"},
+		{name: "several free, to adopt", claim: claim, adopt: true, candidates: []external.Identity{marked("f", ""), marked("g", "")}, want: claimAmbiguous, id: "f"},
+		{name: "several free", claim: claim, candidates: []external.Identity{marked("f", ""), marked("g", "")}, want: claimForeign, id: "f"},
+		{name: "claimed by another", claim: claim, candidates: []external.Identity{marked("x", "theirs")}, want: claimForeign, id: "x"},
+		{name: "claimed by another is never adopted", claim: claim, adopt: true, candidates: []external.Identity{marked("x", "theirs")}, want: claimForeign, id: "x"},
+		{name: "an empty claim is nobody's", candidates: []external.Identity{marked("f", "")}, want: claimForeign, id: "f"},
+		{name: "claimed by another goes before free", claim: claim, candidates: []external.Identity{marked("f", ""), marked("x", "theirs")}, want: claimForeign, id: "x"},
+		{name: "unmarkable, made after the claim", claim: claim, candidates: []external.Identity{unmarkable("a", time.Second)}, want: claimOurs, id: "a"},
+		{name: "unmarkable, made before the claim by a slow clock", claim: claim, candidates: []external.Identity{unmarkable("a", -59*time.Second)}, want: claimOurs, id: "a"},
+		{name: "unmarkable, made before the claim", claim: claim, candidates: []external.Identity{unmarkable("f", -time.Minute)}, want: claimForeign, id: "f"},
+		{name: "unmarkable, made before the claim, to adopt", claim: claim, adopt: true, candidates: []external.Identity{unmarkable("f", -time.Hour)}, want: claimAdopt, id: "f"},
+		{name: "unmarkable, of unknown age", claim: claim, candidates: []external.Identity{ageless}, want: claimForeign, id: "ageless"},
+		{name: "unmarkable, without a claim", candidates: []external.Identity{unmarkable("f", time.Second)}, want: claimForeign, id: "f"},
+		{name: "markable and unmarked is not ours by its age", claim: claim, candidates: []external.Identity{{ID: "f", ClaimKnown: true, CreatedAt: now.Add(time.Second)}}, want: claimForeign, id: "f"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, identity := match(tc.candidates, tc.claim, tc.adopt)
+			if got != tc.want || identity.ID != tc.id {
+				t.Errorf("match = %d with %q, want %d with %q", got, identity.ID, tc.want, tc.id)
+			}
+		})
+	}
+}

@@ -1,0 +1,196 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package reconciler
+
+import (
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient/clouderr"
+	"servicestage.dev/operator/internal/external"
+)
+
+// newJobWorld returns a world whose object is being created by the job job-1, of which nobody asked yet.
+func newJobWorld(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t, object(described("mine")))
+	w.cloud.poll = func(external.Operation) (external.Progress, error) { return external.Progress{}, nil }
+	w.cloud.create = func(claim external.Claim) (*thing, *external.Operation, error) {
+		made := w.cloud.add(thing{name: "dev", description: "mine", claim: claim.Token})
+		return made, &external.Operation{ID: "job-1", Verb: external.VerbCreate}, nil
+	}
+	within(t, w.pass(), 2*time.Second, 2200*time.Millisecond)
+	w.called("create dev")
+	w.says("Ready=False/Creating", "Synced=False/Pending", "Reconciling=True/Creating", "Stalled=")
+	w.told("Normal Creating")
+	return w
+}
+
+// ends makes the job end, badly where a failure is given.
+func (w *world) ends(failure string) {
+	w.cloud.poll = func(external.Operation) (external.Progress, error) {
+		return external.Progress{Done: true, Failure: failure}, nil
+	}
+}
+
+func TestOperationIsWrittenDownBeforeAnybodyWaits(t *testing.T) {
+	w := newJobWorld(t)
+	status := w.object().Status
+	if status.ID != "id-1" {
+		t.Errorf("id is %q, want that of what is being made", status.ID)
+	}
+	op := status.Operation
+	if op == nil || op.ID != "job-1" || op.Verb != v1alpha1.OperationCreate || !op.StartedAt.Time.Equal(now) {
+		t.Errorf("operation is %+v", op)
+	}
+	if status.LastSyncTime != nil {
+		t.Error("a resource that is being made counts as looked at")
+	}
+}
+
+func TestRunningOperationIsPolledAndNothingElse(t *testing.T) {
+	w := newJobWorld(t)
+	w.edit(described("edited meanwhile"))
+	w.cloud.poll = func(op external.Operation) (external.Progress, error) {
+		if op != (external.Operation{ID: "job-1", Verb: external.VerbCreate}) {
+			t.Errorf("polled %+v", op)
+		}
+		return external.Progress{Message: "2 of 5 tasks done", TasksDone: 2, TasksTotal: 5, CurrentTask: "node"}, nil
+	}
+	for _, want := range []time.Duration{4 * time.Second, 8 * time.Second, 15 * time.Second, 15 * time.Second} {
+		within(t, w.pass(), want, want+want/10)
+		w.called("poll job-1 Create")
+	}
+	w.says("Ready=False/Creating", "Reconciling=True/Creating")
+	contains(t, w.message("Ready"), "2 of 5 tasks done")
+	if op := w.object().Status.Operation; op.TasksDone != 2 || op.TasksTotal != 5 || op.CurrentTask != "node" || !op.StartedAt.Time.Equal(now) {
+		t.Errorf("operation is %+v", op)
+	}
+	w.told()
+
+	// Done: what was edited meanwhile goes out now.
+	w.ends("")
+	resynced(t, w.pass())
+	w.called("poll job-1 Create", "get id-1", "update id-1 spec.description")
+	w.says("Ready=True/Available", "Synced=True/UpToDate", "Reconciling=")
+	w.told("Normal Created", "Normal Updated Updated spec.description.")
+	if w.object().Status.Operation != nil {
+		t.Error("the operation that ended is still written down")
+	}
+}
+
+func TestOperationThatEndsWell(t *testing.T) {
+	w := newJobWorld(t)
+	w.ends("")
+	resynced(t, w.pass())
+	w.called("poll job-1 Create", "get id-1")
+	w.says("Ready=True/Available", "Synced=True/UpToDate", "Reconciling=")
+	w.pass()
+	w.called()
+}
+
+func TestOperationThatEndsBadly(t *testing.T) {
+	w := newJobWorld(t)
+	w.ends("no nodes left")
+	resynced(t, w.pass())
+	w.called("poll job-1 Create")
+	w.says("Ready=False/Unhealthy", "Synced=False/Unhealthy", "Stalled=True/Unhealthy", "Reconciling=")
+	contains(t, w.message("Ready"), "The cloud failed to create the environment: no nodes left")
+	w.told("Warning Unhealthy")
+	if s := w.object().Status; s.Operation != nil || s.ID != "id-1" || s.LastFailure != "no nodes left" {
+		t.Errorf("operation %+v, id %q, last failure %q: want the first gone and the others kept", s.Operation, s.ID, s.LastFailure)
+	}
+
+	// Nothing is never again: the next look decides, and says what the job failed of.
+	w.cloud.things[0].health = external.Health{State: external.Unhealthy, Message: "It is down."}
+	resynced(t, w.pass())
+	w.called("get id-1")
+	w.says("Ready=False/Unhealthy", "Stalled=")
+	contains(t, w.message("Ready"), "It is down. The last job failed: no nodes left")
+
+	w.cloud.things[0].health = external.Health{}
+	resynced(t, w.pass())
+	w.called("get id-1")
+	w.says("Ready=True/Available", "Stalled=")
+	if failure := w.object().Status.LastFailure; failure != "" {
+		t.Errorf("the last failure is still %q", failure)
+	}
+}
+
+func TestPollThatSeesTheResourceReportsIt(t *testing.T) {
+	w := newJobWorld(t)
+	w.cloud.polled = func() *thing { return &thing{name: "half made"} }
+	w.pass()
+	w.called("poll job-1 Create")
+	if got := w.object().Status.Name; got != "half made" {
+		t.Errorf("status.name is %q, want what the poll saw", got)
+	}
+}
+
+func TestOperationThatTheCloudForgot(t *testing.T) {
+	w := newJobWorld(t)
+	w.cloud.poll = func(external.Operation) (external.Progress, error) {
+		return external.Progress{}, clouderr.New(clouderr.NotFound, "no such job")
+	}
+	resynced(t, w.pass())
+	w.called("poll job-1 Create", "get id-1")
+	w.says("Ready=True/Available")
+}
+
+func TestOperationThatCannotBeAskedAbout(t *testing.T) {
+	w := newJobWorld(t)
+	w.cloud.poll = func(external.Operation) (external.Progress, error) {
+		return external.Progress{}, clouderr.New(clouderr.Transient, "down")
+	}
+	within(t, w.pass(), time.Second, 1100*time.Millisecond)
+	w.called("poll job-1 Create")
+	w.says("Ready=False/CloudUnavailable", "Reconciling=True/CloudUnavailable", "Stalled=")
+	contains(t, w.message("Ready"), "Cannot look at the operation job-1: down.")
+	if op := w.object().Status.Operation; op == nil || op.ID != "job-1" {
+		t.Errorf("operation is %+v: want it kept", op)
+	}
+	w.ends("")
+	w.pass()
+	w.says("Ready=True/Available")
+}
+
+func TestUpdateThatIsAnOperation(t *testing.T) {
+	w := newSettledWorld(t, described("before"))
+	w.cloud.poll = func(external.Operation) (external.Progress, error) { return external.Progress{}, nil }
+	w.cloud.update = func(observed *thing, _ external.Changes) (*thing, *external.Operation, error) {
+		return observed, &external.Operation{ID: "job-2", Verb: external.VerbUpdate}, nil
+	}
+	w.edit(described("after"))
+	within(t, w.pass(), 2*time.Second, 2200*time.Millisecond)
+	w.says("Ready=False/Updating", "Synced=False/Pending", "Reconciling=True/Updating")
+	w.cloud.took()
+
+	w.cloud.things[0].description = "after"
+	w.ends("")
+	w.pass()
+	w.called("poll job-2 Update", "get id-1")
+	w.says("Ready=True/Available", "Synced=True/UpToDate")
+}
+
+func TestOperationWithoutAPollerEndsWhenTheResourceSaysSo(t *testing.T) {
+	w := newWorld(t, object())
+	w.cloud.create = func(claim external.Claim) (*thing, *external.Operation, error) {
+		made := w.cloud.add(thing{name: "dev", claim: claim.Token, health: external.Health{State: external.Progressing}})
+		return made, &external.Operation{Verb: external.VerbCreate}, nil
+	}
+	w.pass()
+	w.says("Ready=False/Creating")
+	w.pass()
+	if c := meta.FindStatusCondition(w.object().Status.Conditions, v1alpha1.ConditionReady); c.Status != metav1.ConditionFalse {
+		t.Errorf("Ready is %s while the resource says that it is not", c.Status)
+	}
+	w.cloud.things[0].health = external.Health{}
+	resynced(t, w.pass())
+	w.called("create dev", "get id-1", "get id-1")
+	w.says("Ready=True/Available", "Synced=True/UpToDate")
+}
