@@ -12,6 +12,7 @@ import (
 
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
+	"servicestage.dev/operator/internal/controller/internal/candidates"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
 )
@@ -81,21 +82,10 @@ func (r *resource) claimConfigurations(o *observed) {
 
 // Find yields the applications that carry the claim or have the name.
 func (r *resource) Find(ctx context.Context, claim external.Claim) iter.Seq2[*observed, error] {
-	return func(yield func(*observed, error) bool) {
-		for a, err := range r.cloud.ListApplications(ctx, servicestage.ApplicationListOptions{}) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			claimed := !claim.IsZero() && labels.Claim(a.Labels) == claim.Token
-			if !claimed && a.Name != r.wanted.name {
-				continue
-			}
-			if !yield(&observed{Application: *a, labelsKnown: true}, nil) {
-				return
-			}
-		}
-	}
+	return candidates.Of(r.cloud.ListApplications(ctx, servicestage.ApplicationListOptions{}), claim,
+		func(a *servicestage.Application) []servicestage.Label { return a.Labels },
+		func(a *servicestage.Application) bool { return a.Name == r.wanted.name },
+		func(a *servicestage.Application) *observed { return &observed{Application: *a, labelsKnown: true} })
 }
 
 // Identity says which application was observed, and whose it is.

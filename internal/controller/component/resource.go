@@ -15,6 +15,7 @@ import (
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
+	"servicestage.dev/operator/internal/controller/internal/candidates"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
 )
@@ -87,27 +88,17 @@ func (r *resource) addRecords(ctx context.Context, o *observed) error {
 }
 
 // Find yields the components that carry the claim, wherever they are, and those of the name in the application and
-// environment.
+// environment. Where a component is found, its application is what further calls go to.
 func (r *resource) Find(ctx context.Context, claim external.Claim) iter.Seq2[*observed, error] {
-	return func(yield func(*observed, error) bool) {
-		for c, err := range r.cloud.ListComponents(ctx, "", servicestage.ComponentListOptions{}) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			claimed := !claim.IsZero() && labels.Claim(c.Labels) == claim.Token
-			named := strings.EqualFold(c.Name, r.wanted.name) && c.ApplicationID == r.applicationID && c.EnvironmentID == r.wanted.environmentID
-			if !claimed && !named {
-				continue
-			}
-			if claimed {
-				r.applicationID = c.ApplicationID
-			}
-			if !yield(&observed{Component: *c, labelsKnown: true}, nil) {
-				return
-			}
-		}
-	}
+	return candidates.Of(r.cloud.ListComponents(ctx, "", servicestage.ComponentListOptions{}), claim,
+		func(c *servicestage.Component) []servicestage.Label { return c.Labels },
+		func(c *servicestage.Component) bool {
+			return strings.EqualFold(c.Name, r.wanted.name) && c.ApplicationID == r.applicationID && c.EnvironmentID == r.wanted.environmentID
+		},
+		func(c *servicestage.Component) *observed {
+			r.applicationID = c.ApplicationID
+			return &observed{Component: *c, labelsKnown: true}
+		})
 }
 
 // Identity says which component was observed, and whose it is.

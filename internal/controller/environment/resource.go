@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
+	"servicestage.dev/operator/internal/controller/internal/candidates"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
 )
@@ -53,21 +54,10 @@ func (r *resource) withResources(ctx context.Context, o *observed) (*observed, e
 
 // Find yields the environments that carry the claim or have the name, whatever the case of its letters.
 func (r *resource) Find(ctx context.Context, claim external.Claim) iter.Seq2[*observed, error] {
-	return func(yield func(*observed, error) bool) {
-		for e, err := range r.cloud.ListEnvironments(ctx, servicestage.EnvironmentListOptions{}) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			claimed := !claim.IsZero() && labels.Claim(e.Labels) == claim.Token
-			if !claimed && !strings.EqualFold(e.Name, r.wanted.name) {
-				continue
-			}
-			if !yield(&observed{Environment: *e, labelsKnown: true}, nil) {
-				return
-			}
-		}
-	}
+	return candidates.Of(r.cloud.ListEnvironments(ctx, servicestage.EnvironmentListOptions{}), claim,
+		func(e *servicestage.Environment) []servicestage.Label { return e.Labels },
+		func(e *servicestage.Environment) bool { return strings.EqualFold(e.Name, r.wanted.name) },
+		func(e *servicestage.Environment) *observed { return &observed{Environment: *e, labelsKnown: true} })
 }
 
 // Identity says which environment was observed, and whose it is.
