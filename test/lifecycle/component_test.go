@@ -5,6 +5,7 @@ package lifecycle
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -430,6 +431,23 @@ var _ = Describe("A Component", func() {
 		gone(c)
 		Expect(w.items("components")).To(BeEmpty())
 		Expect(w.changes()).To(HaveLen(4), "create, upgrade, scale, delete: each once")
+	})
+
+	It("keeps the values of its variables out of conditions and events", func() {
+		const canary = "canary-3f9a2c"
+		Expect(w.cloud.SetFaults([]cloudsim.Fault{{
+			Name: "echo", Match: cloudsim.Match{Method: "POST", Path: "/v3/*/cas/applications/*/components"}, Action: cloudsim.FaultStatus, Status: 400,
+			Body: json.RawMessage(`{"error_code":"SVCSTG.00100400","error_msg":"envs: ` + canary + ` is not liked"}`),
+		}})).To(Succeed())
+		c := w.comp("web", func(c *v1alpha1.Component) {
+			c.Spec.Env = []v1alpha1.ComponentEnvVar{{Name: "PASSWORD", Value: new(canary)}}
+		})
+		w.create(c)
+		becomes(c, "False/Rejected")
+		Expect(message(c, v1alpha1.ConditionReady)).To(And(ContainSubstring("is not liked"), Not(ContainSubstring(canary))))
+		status, err := json.Marshal(c.Status)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(status)).NotTo(ContainSubstring(canary))
 	})
 
 	It("waits for the cluster that it runs in to be bound to its environment", func() {

@@ -20,6 +20,8 @@ type wanted struct {
 	environmentID string
 	// body holds what the spec owns, in the words of an update.
 	body map[string]any
+	// sensitive are values that must not show up in errors.
+	sensitive []string
 	// strategy is sent with every update.
 	strategy map[string]any
 	labels   map[string]string
@@ -57,7 +59,7 @@ func wantedOf(obj *v1alpha1.Component, refs body.Resolved) wanted {
 	spec := &obj.Spec
 	w := wanted{
 		name: obj.CloudName(), environmentID: refs.EnvironmentID, body: body.Wanted(obj, refs), strategy: body.Strategy(spec),
-		labels: spec.Labels, version: spec.Version, replicas: spec.Replicas, hosts: spec.Hosts,
+		sensitive: body.Values(obj), labels: spec.Labels, version: spec.Version, replicas: spec.Replicas, hosts: spec.Hosts,
 		workloadContent: spec.WorkloadContent,
 		stopped:         spec.State == v1alpha1.ComponentStopped,
 		restartedAt:     obj.Annotations[v1alpha1.RestartedAtAnnotation], handledRestart: obj.Status.RestartedAt,

@@ -113,7 +113,7 @@ func (r *resource) Diff(o *observed) external.Changes { return diff(r.wanted, o)
 
 // Create deploys the component. The cloud answers with a job.
 func (r *resource) Create(ctx context.Context, claim external.Claim) (*observed, *external.Operation, error) {
-	job, err := r.cloud.CreateComponent(ctx, r.applicationID, createBody(r.wanted, claim))
+	job, err := r.cloud.CreateComponent(ctx, r.applicationID, createBody(r.wanted, claim), r.wanted.sensitive...)
 	if err != nil {
 		return nil, nil, r.explain(ctx, err)
 	}
@@ -163,7 +163,7 @@ func (r *resource) Update(ctx context.Context, before *observed, changes externa
 		if err != nil {
 			return nil, nil, err
 		}
-		operation.ID, err = r.cloud.UpdateComponent(ctx, full.ApplicationID, before.ID, updateBody(r.wanted, full, changes, claim))
+		operation.ID, err = r.cloud.UpdateComponent(ctx, full.ApplicationID, before.ID, updateBody(r.wanted, full, changes, claim), r.wanted.sensitive...)
 		return &after, operation, err
 	}
 	if next.check {

@@ -94,6 +94,17 @@ func Wanted(c *v1alpha1.Component, r Resolved) map[string]any {
 	return b
 }
 
+// Values are the values of the environment variables, which replies about a body may repeat and errors must not.
+func Values(c *v1alpha1.Component) []string {
+	var values []string
+	for _, e := range c.Spec.Env {
+		if e.Value != nil {
+			values = append(values, *e.Value)
+		}
+	}
+	return values
+}
+
 // Strategy is the deploy_strategy of the spec, or nil. It is sent with every update and is no state of its own.
 func Strategy(spec *v1alpha1.ComponentSpec) map[string]any {
 	s := spec.DeployStrategy
