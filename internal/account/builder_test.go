@@ -136,7 +136,7 @@ func TestRefusedAccounts(t *testing.T) {
 				ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "trust"}, Data: map[string]string{"garbage": "not a certificate"},
 			})
 			_, err := w.pool.Session(t.Context(), w.account(tc.change))
-			refuses(t, err, tc.waiting, tc.want...)
+			_ = refuses(t, err, tc.waiting, tc.want...)
 			if calls := w.cloud.Calls(); len(calls) > 0 {
 				t.Errorf("the cloud was called: %v", calls)
 			}

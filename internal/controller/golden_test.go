@@ -239,7 +239,8 @@ func (r *resource[O, R]) sync(want ...string) {
 // settled looks once more, off the record: a second update never happens.
 func (r *resource[O, R]) settled() {
 	r.t.Helper()
-	defer r.traffic.pause()()
+	resume := r.traffic.pause()
+	defer resume()
 	changes, _, _, err := r.look()
 	must(r.t, err)
 	if !changes.Empty() {

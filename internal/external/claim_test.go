@@ -20,7 +20,7 @@ func TestNewClaim(t *testing.T) {
 		if len(c.Token) != 32 || strings.Trim(c.Token, "0123456789abcdef") != "" {
 			t.Fatalf("token %q is not 32 hexadecimal digits", c.Token)
 		}
-		if c.MintedAt != minted {
+		if !c.MintedAt.Equal(minted) {
 			t.Fatalf("minted at %s, want %s", c.MintedAt, minted)
 		}
 		if seen[c.Token] || c.IsZero() {

@@ -158,6 +158,8 @@ func TestFailedLookKeepsReady(t *testing.T) {
 	w.clock.SetTime(now.Add(2 * time.Hour))
 
 	within(t, w.pass(), time.Second, 1100*time.Millisecond)
+	w.called("get id-1")
+	w.told()
 	w.says("Ready=True/Available", "Synced=False/CloudUnavailable", "Reconciling=", "Stalled=")
 	w.wrote("patch status")
 	within(t, w.pass(), 2*time.Second, 2200*time.Millisecond)
@@ -201,7 +203,8 @@ func TestCreateFails(t *testing.T) {
 			}
 			within(t, w.pass(), tc.least, tc.most)
 			w.called("create dev")
-			stalled, reconciling, events := "", tc.ready, []string(nil)
+			var stalled, reconciling string
+			var events []string
 			if tc.stalled {
 				stalled, reconciling, events = "True/"+strings.TrimPrefix(tc.ready, "False/"), "", []string{"Warning " + strings.TrimPrefix(tc.ready, "False/")}
 			} else {
