@@ -85,7 +85,6 @@ generate: ## Generate deepcopy, apply configurations, CRDs, RBAC roles and their
 	  "$$gen" applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/... && \
 	  "$$gen" crd:generateEmbeddedObjectMeta=false paths=./api/... output:crd:dir=config/crd/bases && \
 	  "$$gen" rbac:roleName=servicestage-operator,fileName=role.yaml paths=./internal/... paths=./cmd/... output:rbac:dir=config/rbac && \
-	  sed -i.old 's/^  namespace: system$$/  namespace: servicestage-system/' config/rbac/role.yaml && rm config/rbac/role.yaml.old && \
 	  hack/generate-config.sh
 
 .PHONY: verify-generate

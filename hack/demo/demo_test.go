@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/test/rig"
 )
 
 func TestPlayRunsEveryStepUntilItIsSeen(t *testing.T) {
@@ -70,4 +71,35 @@ func TestReadyWantsTheCurrentGeneration(t *testing.T) {
 	g.Expect(ready(environment, conditions)).To(Succeed())
 	conditions[0].Status = metav1.ConditionFalse
 	g.Expect(ready(environment, conditions)).NotTo(Succeed())
+}
+
+func TestSetVersionChangesTheImageToo(t *testing.T) {
+	g := NewWithT(t)
+	spec := &v1alpha1.ComponentSpec{Version: "1.0.0", Source: v1alpha1.ComponentSource{Image: &v1alpha1.ImageSource{URL: "swr.example.com:443/shop/web:1.0.0"}}}
+	setVersion("1.1.0")(spec)
+	g.Expect(spec.Version).To(Equal("1.1.0"))
+	g.Expect(spec.Source.Image.URL).To(Equal("swr.example.com:443/shop/web:1.1.0"))
+}
+
+func TestInCloudsWordsWantsStatusVersionAndImage(t *testing.T) {
+	g := NewWithT(t)
+	record := rig.Record{
+		"version": "1.0.0", "source": map[string]any{"url": "swr.example.com/shop/web:1.0.0"}, "status": map[string]any{"component_status": "GRAYING"},
+	}
+	g.Expect(inCloudsWords(record, "GRAYING", "1.0.0")).To(Succeed())
+	g.Expect(inCloudsWords(record, "RUNNING", "1.0.0")).To(MatchError("the cloud says GRAYING"))
+	g.Expect(inCloudsWords(record, "GRAYING", "1.1.0")).To(MatchError("the cloud runs swr.example.com/shop/web:1.0.0"))
+	record["version"] = "1.1.0"
+	g.Expect(inCloudsWords(record, "GRAYING", "1.0.0")).NotTo(Succeed())
+}
+
+func TestBlockedByWantsTheUsersName(t *testing.T) {
+	g := NewWithT(t)
+	application := &v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
+	g.Expect(blockedBy(application, "Component web")).To(MatchError("shop is not held back yet: no Ready condition yet"))
+
+	blocked := metav1.Condition{Type: "Ready", Status: "False", Reason: "DeletionBlocked", Message: "The application is still used by Component web."}
+	application.Status.Conditions = []metav1.Condition{blocked}
+	g.Expect(blockedBy(application, "Component web")).To(Succeed())
+	g.Expect(blockedBy(application, "Component other")).To(MatchError(ContainSubstring("does not name what blocks")))
 }

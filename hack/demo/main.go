@@ -4,7 +4,7 @@
 // Command demo shows the operator at work: a real control plane, a simulated cloud and the built manager as separate
 // processes on free loopback ports. It exits 0 only where every step was really observed, and leaves nothing running.
 //
-// With --stay it stops after the samples are Ready and keeps everything up until Ctrl-C.
+// With --stay it stops once the samples, a Component among them, are Ready and keeps everything up until Ctrl-C.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -45,11 +46,9 @@ func run(ctx context.Context, screen *screen, bin string, stay bool, deadline ti
 	limited, cancel := context.WithTimeoutCause(ctx, deadline, fmt.Errorf("not done after %v", deadline))
 	defer cancel()
 
-	steps := startSteps()
-	if stay {
-		steps = append(steps, sampleSteps()...)
-	} else {
-		steps = append(steps, append(sampleSteps(), lifeSteps()...)...)
+	steps := slices.Concat(startSteps(), sampleSteps(), deploySteps())
+	if !stay {
+		steps = slices.Concat(steps, editSteps(), releaseSteps(), deletionSteps())
 	}
 	if err := play(limited, w, steps); err != nil {
 		return err

@@ -25,8 +25,8 @@ const (
 	meddledDescription = "Edited in the cloud's console"
 )
 
-// lifeSteps are what happens to objects after they are Ready.
-func lifeSteps() []step {
+// editSteps change an object on either side.
+func editSteps() []step {
 	mark := &callMark{}
 	return []step{
 		{
@@ -35,12 +35,19 @@ func lifeSteps() []step {
 		}, {
 			name: "Change the description in the cloud, behind the operator's back: found and repaired",
 			act:  mark.before(meddle), observe: mark.observe(repaired), show: mark.show,
+		},
+	}
+}
+
+// deletionSteps take everything away, the users of a thing before the thing.
+func deletionSteps() []step {
+	return []step{
+		{
+			name: "Delete Environment production and Application shop while Component checkout needs them: held back",
+			act:  deleteNeeded, observe: deletionBlocked, show: showBlocked,
 		}, {
-			name: "Delete Environment dev while Application shop needs it: held back",
-			act:  deleteEnvironment, observe: deletionBlocked, show: showBlocked,
-		}, {
-			name: "Delete Application shop: it goes, and the Environment after it",
-			act:  deleteApplication, observe: bothGone, show: showRemaining,
+			name: "Delete Component checkout: it goes, then the Application, and the Environment after it",
+			act:  deleteComponent, observe: allGone, show: showRemaining,
 		}, {
 			name: "Delete the namespace: the cloud is empty",
 			act:  deleteNamespace, observe: cloudEmpty, show: showRemaining,
@@ -124,67 +131,74 @@ func repaired(ctx context.Context, w *world, calls []rig.Call) error {
 	return errors.New("no call has put the description back")
 }
 
-func deleteEnvironment(ctx context.Context, w *world) error {
-	environment, err := w.environment(ctx, "dev")
+func deleteNeeded(ctx context.Context, w *world) error {
+	environment, err := w.environment(ctx, "production")
 	if err != nil {
 		return err
 	}
-	return w.client.Delete(ctx, environment)
-}
-
-func deletionBlocked(ctx context.Context, w *world) error {
-	environment, err := w.environment(ctx, "dev")
-	if err != nil {
-		return err
-	}
-	condition := meta.FindStatusCondition(environment.Status.Conditions, v1alpha1.ConditionReady)
-	if condition == nil || condition.Reason != v1alpha1.ReasonDeletionBlocked {
-		return fmt.Errorf("environment dev is not held back yet: %+v", condition)
-	}
-	if !strings.Contains(condition.Message, "shop") {
-		return fmt.Errorf("the message does not name what blocks: %s", condition.Message)
-	}
-	_, err = w.inCloud(ctx, environments, "dev")
-	return err
-}
-
-func showBlocked(ctx context.Context, w *world) error {
-	environment, err := w.environment(ctx, "dev")
-	if err != nil {
-		return err
-	}
-	condition := meta.FindStatusCondition(environment.Status.Conditions, v1alpha1.ConditionReady)
-	if condition == nil {
-		return errors.New("the Ready condition is gone")
-	}
-	w.screen.block("what it says", condition.Reason+": "+condition.Message)
-	return w.showCluster(ctx, "environments")
-}
-
-func deleteApplication(ctx context.Context, w *world) error {
 	application, err := w.application(ctx, "shop")
 	if err != nil {
 		return err
 	}
-	return w.client.Delete(ctx, application)
+	return errors.Join(w.client.Delete(ctx, environment), w.client.Delete(ctx, application))
 }
 
-func bothGone(ctx context.Context, w *world) error {
-	_, applicationErr := w.application(ctx, "shop")
-	_, environmentErr := w.environment(ctx, "dev")
-	if err := errors.Join(gone("Application shop", applicationErr), gone("Environment dev", environmentErr)); err != nil {
-		return err
-	}
-	records, err := w.sim.List(ctx, environments)
+// deletionBlocked wants both to name what holds them back, and the cloud to have both.
+func deletionBlocked(ctx context.Context, w *world) error {
+	environment, application, err := w.needed(ctx)
 	if err != nil {
 		return err
 	}
-	for _, record := range records {
-		if record.Text("name") == "dev" {
-			return errors.New("the cloud still has the environment dev")
-		}
+	_, environmentErr := w.inCloud(ctx, environments, "production")
+	_, applicationErr := w.inCloud(ctx, applications, "shop")
+	return errors.Join(blockedBy(environment, "Component "+componentName), blockedBy(application, "Component "+componentName), environmentErr, applicationErr)
+}
+
+// needed returns what Component checkout needs.
+func (w *world) needed(ctx context.Context) (environment, application resource, err error) {
+	environment, environmentErr := w.environment(ctx, "production")
+	application, applicationErr := w.application(ctx, "shop")
+	return environment, application, errors.Join(environmentErr, applicationErr)
+}
+
+func blockedBy(object resource, user string) error {
+	condition := meta.FindStatusCondition(object.CommonStatus().Conditions, v1alpha1.ConditionReady)
+	if condition == nil || condition.Reason != v1alpha1.ReasonDeletionBlocked {
+		return fmt.Errorf("%s is not held back yet: %s", object.GetName(), readyMessage(object))
 	}
-	return w.empty(ctx, applications)
+	if !strings.Contains(condition.Message, user) {
+		return fmt.Errorf("the message does not name what blocks: %s", condition.Message)
+	}
+	return nil
+}
+
+func showBlocked(ctx context.Context, w *world) error {
+	environment, application, err := w.needed(ctx)
+	if err != nil {
+		return err
+	}
+	w.screen.block("what Environment production says", readyMessage(environment))
+	w.screen.block("what Application shop says", readyMessage(application))
+	return errors.Join(w.showCluster(ctx, "environments"), w.showCluster(ctx, "applications"))
+}
+
+func deleteComponent(ctx context.Context, w *world) error {
+	component, err := w.component(ctx, componentName)
+	if err != nil {
+		return err
+	}
+	return w.client.Delete(ctx, component)
+}
+
+// allGone wants the Component and what it needed gone on both sides; Environment dev stays.
+func allGone(ctx context.Context, w *world) error {
+	_, componentErr := w.component(ctx, componentName)
+	_, applicationErr := w.application(ctx, "shop")
+	_, environmentErr := w.environment(ctx, "production")
+	_, devErr := w.inCloud(ctx, environments, "dev")
+	return errors.Join(
+		gone("Component checkout", componentErr), gone("Application shop", applicationErr), gone("Environment production", environmentErr),
+		w.empty(ctx, components), w.empty(ctx, applications), w.count(ctx, environments, 1), devErr)
 }
 
 func deleteNamespace(ctx context.Context, w *world) error {
@@ -193,20 +207,31 @@ func deleteNamespace(ctx context.Context, w *world) error {
 
 func cloudEmpty(ctx context.Context, w *world) error {
 	err := w.client.Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
-	return errors.Join(w.empty(ctx, environments), w.empty(ctx, applications), gone("the namespace", err))
+	return errors.Join(
+		gone("the namespace", err),
+		w.empty(ctx, components), w.empty(ctx, applications), w.empty(ctx, configurations), w.empty(ctx, environments))
 }
 
 func (w *world) empty(ctx context.Context, collection string) error {
+	return w.count(ctx, collection, 0)
+}
+
+// count is nil where the cloud has n records in a collection.
+func (w *world) count(ctx context.Context, collection string, n int) error {
 	records, err := w.sim.List(ctx, collection)
 	if err != nil {
 		return err
 	}
-	if len(records) > 0 {
-		return fmt.Errorf("the cloud still has %d of %s", len(records), collection)
+	if len(records) != n {
+		return fmt.Errorf("the cloud has %d of %s", len(records), collection)
 	}
 	return nil
 }
 
 func showRemaining(ctx context.Context, w *world) error {
-	return errors.Join(w.showCluster(ctx, "environments"), w.showCloud(ctx, environments, "name", "id", "description"))
+	return errors.Join(
+		w.showCluster(ctx, "environments"),
+		w.showCloud(ctx, environments, "name", "id", "description"),
+		w.showCloud(ctx, applications, "name", "id", "description"),
+		w.showCloud(ctx, components, "name", "id", "version"))
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,8 +25,14 @@ const (
 	namespace = "shop"
 	project   = "0123456789abcdef0123456789abcdef"
 
-	environments = "servicestage/environments"
-	applications = "servicestage/applications"
+	environments   = "servicestage/environments"
+	applications   = "servicestage/applications"
+	configurations = "servicestage/configurations"
+	components     = "servicestage/components"
+	jobs           = "servicestage/jobs"
+
+	// taskDuration is what each task of a component's job takes: a whole job ends before the manager's first poll.
+	taskDuration = 150 * time.Millisecond
 )
 
 var keys = rig.Keys{AccessKey: "DEMOACCESSKEY", SecretKey: "demo-secret-key"}
@@ -74,6 +81,21 @@ func (w *world) inCloud(ctx context.Context, collection, name string) (rig.Recor
 	return nil, fmt.Errorf("the cloud has no %s named %s", collection, name)
 }
 
+// resource is an object with the conditions that every kind has.
+type resource interface {
+	client.Object
+	CommonStatus() *v1alpha1.ResourceStatus
+}
+
+// readyMessage is what the Ready condition says.
+func readyMessage(object resource) string {
+	condition := meta.FindStatusCondition(object.CommonStatus().Conditions, v1alpha1.ConditionReady)
+	if condition == nil {
+		return "no Ready condition yet"
+	}
+	return condition.Reason + ": " + condition.Message
+}
+
 // ready is nil once the object is Ready for its current generation.
 func ready(object client.Object, conditions []metav1.Condition) error {
 	condition := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
@@ -118,7 +140,7 @@ func (w *world) showCluster(ctx context.Context, resource string) error {
 	return nil
 }
 
-// showCloud prints a collection of the simulated cloud, with the given fields.
+// showCloud prints a collection of the simulated cloud, with the given fields; a dot leads into nested ones.
 func (w *world) showCloud(ctx context.Context, collection string, fields ...string) error {
 	records, err := w.sim.List(ctx, collection)
 	if err != nil {
@@ -126,11 +148,15 @@ func (w *world) showCloud(ctx context.Context, collection string, fields ...stri
 	}
 	var table strings.Builder
 	t := tabwriter.NewWriter(&table, 0, 8, 3, ' ', 0)
-	fmt.Fprintln(t, strings.ToUpper(strings.Join(fields, "\t")))
+	var header []string
+	for _, field := range fields {
+		header = append(header, strings.ToUpper(field[strings.LastIndex(field, ".")+1:]))
+	}
+	fmt.Fprintln(t, strings.Join(header, "\t"))
 	for _, record := range records {
 		var cells []string
 		for _, field := range fields {
-			cells = append(cells, fmt.Sprint(record[field]))
+			cells = append(cells, record.At(strings.Split(field, ".")...))
 		}
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}

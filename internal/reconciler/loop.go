@@ -347,6 +347,7 @@ func (p *pass[O, R]) recordPart(observed *R) {
 // begin records an operation that the cloud runs.
 func (p *pass[O, R]) begin(op external.Operation) outcome {
 	verb := v1alpha1.OperationVerb(op.Verb)
+	p.backoffs.reset(client.ObjectKeyFromObject(p.obj)) // a new job is asked about soon, however long the last one took
 	p.status().Operation = &v1alpha1.Operation{ID: op.ID, Verb: verb, StartedAt: metav1.NewTime(p.Clock.Now()).Rfc3339Copy()}
 	o := progressing(verb, op.Message)
 	p.note(corev1.EventTypeNormal, orElse(op.Reason, o.ready.reason), string(verb), o.ready.message)

@@ -67,7 +67,7 @@ func right(verb, group, resource string) string {
 // granted lists the rights of the manager's roles.
 func granted() sets.Set[string] {
 	GinkgoHelper()
-	objects, err := rig.ReadManifests(configFile("rbac", "role.yaml"), configFile("rbac", "leader_election_events_role.yaml"))
+	objects, err := rig.ReadManifests(configFile("rbac", "role.yaml"))
 	Expect(err).NotTo(HaveOccurred())
 	rights := sets.New[string]()
 	for _, object := range objects {

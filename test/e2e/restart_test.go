@@ -76,6 +76,34 @@ var _ = Describe("A restarted manager", func() {
 		}
 	}, SpecTimeout(2*time.Minute))
 
+	It("goes on with an upgrade that a killed one began", func(ctx context.Context) {
+		w := newWorld(ctx)
+		w.shop(ctx)
+		c := w.component("web", replicas(3), strategy(rolling(3)))
+		w.deploy(ctx, c)
+		Expect(w.sim.Outcomes(ctx, cloudsim.Outcome{Task: "DEPLOY_BATCH_2_OF_3", Result: cloudsim.OutcomeHeld})).To(Succeed())
+
+		By("Killing it as soon as the cloud is at work, whether or not it has noted the job")
+		edit(ctx, c, upgrade("1.1.0"))
+		Eventually(func() string { return w.inCloud(ctx, components, "web").At("status", "component_status") }).
+			WithContext(ctx).WithPolling(time.Millisecond).Should(Equal("UPGRADING"))
+		Expect(w.manager.Kill()).To(Succeed())
+		w.startManager(ctx)
+
+		By("Killing the next one in the second batch")
+		w.eventually(ctx, c, func(g Gomega) {
+			g.Expect(c.Status.Phase).To(Equal(v1alpha1.PhaseUpgrading))
+			g.Expect(w.job(ctx, c).At("held")).To(Equal("true"))
+		})
+		Expect(w.manager.Kill()).To(Succeed())
+		w.startManager(ctx)
+
+		Expect(w.sim.Outcomes(ctx)).To(Succeed())
+		w.eventuallyRuns(ctx, c, "1.1.0", 3)
+		Expect(c.Status.Operation).To(BeNil())
+		Expect(w.writes(ctx)).To(Equal([]string{"PUT " + componentPath}))
+	}, SpecTimeout(2*time.Minute))
+
 	It("takes over from a leader that stops", func(ctx context.Context) {
 		w := newWorldWithoutManager(ctx)
 		leaderElection := []string{"--leader-elect=true", "--leader-election-namespace=" + rig.OperatorNamespace}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -27,6 +28,11 @@ const (
 	environments   = "servicestage/environments"
 	applications   = "servicestage/applications"
 	configurations = "servicestage/configurations"
+	components     = "servicestage/components"
+	jobs           = "servicestage/jobs"
+
+	// taskDuration is what each task of a component's job takes: a whole job ends before the manager's first poll.
+	taskDuration = 100 * time.Millisecond
 )
 
 // keys are the simulator's; the secret one must not appear in anything that the manager writes.
@@ -58,6 +64,7 @@ func newWorldWithoutManager(ctx context.Context) *world {
 	var err error
 	w.sim, err = rig.StartSimulator(ctx, rig.SimulatorOptions{
 		Binary: filepath.Join(bin, "cloudsim"), Dir: w.dir, Project: project, AccessKey: keys.AccessKey, SecretKey: keys.SecretKey,
+		Args: []string{"--task-duration=" + taskDuration.String()},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(w.sim.Stop)
@@ -196,7 +203,7 @@ func (w *world) inCloud(ctx context.Context, collection, name string) rig.Record
 	return found[0]
 }
 
-// writes returns the calls that changed something in the cloud.
+// writes returns the calls that changed something in the cloud, with the bodies of actions.
 func (w *world) writes(ctx context.Context) []string {
 	GinkgoHelper()
 	calls, err := w.sim.Calls(ctx)
@@ -204,7 +211,7 @@ func (w *world) writes(ctx context.Context) []string {
 	var lines []string
 	for _, call := range calls {
 		if call.IsWrite() && !strings.Contains(call.Path, "/auth/tokens") {
-			lines = append(lines, call.Method+" "+shortPath(call.Path))
+			lines = append(lines, strings.TrimSpace(call.Method+" "+shortPath(call.Path)+" "+call.Action()))
 		}
 	}
 	return lines
@@ -214,8 +221,8 @@ func (w *world) writes(ctx context.Context) []string {
 func shortPath(path string) string {
 	_, path, _ = strings.Cut(path, "/cas/")
 	parts := strings.Split(path, "/")
-	if len(parts) > 1 {
-		parts[1] = "{id}"
+	for i := 1; i < len(parts); i += 2 {
+		parts[i] = "{id}"
 	}
 	return strings.Join(parts, "/")
 }

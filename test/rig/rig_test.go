@@ -156,6 +156,23 @@ func TestReadManifestsKeepsTheOrderOfFiles(t *testing.T) {
 	g.Expect(err).To(MatchError(os.ErrNotExist))
 }
 
+func TestCallNamesItsAction(t *testing.T) {
+	g := NewWithT(t)
+	call := rig.Call{Method: "POST", Path: "/v3/p1/cas/applications/a1/components/c1", Status: 200, Body: []byte(`{"name":"web"}`)}
+	g.Expect(call.String()).To(Equal("POST /v3/p1/cas/applications/a1/components/c1 -> 200"))
+	call.Path, call.Body = call.Path+"/action", []byte(`{"action":"stop"}`)
+	g.Expect(call.String()).To(Equal(`POST /v3/p1/cas/applications/a1/components/c1/action {"action":"stop"} -> 200`))
+}
+
+func TestRecordAt(t *testing.T) {
+	g := NewWithT(t)
+	record := rig.Record{"version": "1.0.0", "status": map[string]any{"available_replica": 2.0}}
+	g.Expect(record.At("version")).To(Equal("1.0.0"))
+	g.Expect(record.At("status", "available_replica")).To(Equal("2"))
+	g.Expect(record.At("status", "missing")).To(BeEmpty())
+	g.Expect(record.At("version", "deeper")).To(BeEmpty())
+}
+
 func alive(g Gomega, pidFile string) bool {
 	content, err := os.ReadFile(pidFile)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -202,6 +219,10 @@ func TestSimulator(t *testing.T) {
 		HaveField("Status", http.StatusServiceUnavailable), HaveField("Status", http.StatusUnauthorized)))
 	g.Expect(sim.ResetCalls(ctx)).To(Succeed())
 	g.Expect(sim.Calls(ctx)).To(BeEmpty())
+
+	g.Expect(sim.Outcomes(ctx, cloudsim.Outcome{Result: "WELL"})).To(MatchError(ContainSubstring("result")))
+	g.Expect(sim.Outcomes(ctx, cloudsim.Outcome{Result: cloudsim.OutcomeHeld})).To(Succeed())
+	g.Expect(sim.Outcomes(ctx)).To(Succeed())
 
 	g.Expect(sim.Delete(ctx, environments, "e1")).To(Succeed())
 	g.Expect(sim.List(ctx, environments)).To(BeEmpty())

@@ -44,3 +44,19 @@ func Samples(namespace, simulatorURL string, keys Keys) ([]*unstructured.Unstruc
 	}
 	return objects, nil
 }
+
+// ComponentSample returns the objects of a file in config/samples/components for a namespace.
+func ComponentSample(namespace, file string) ([]*unstructured.Unstructured, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	objects, err := ReadManifests(filepath.Join(root, "config", "samples", "components", file))
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range objects {
+		object.SetNamespace(namespace)
+	}
+	return objects, nil
+}

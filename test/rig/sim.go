@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"servicestage.dev/operator/internal/cloudsim"
@@ -36,10 +37,25 @@ type Call struct {
 	Status int `json:"status"`
 	// Fault is the name of the fault that fired, if any.
 	Fault string `json:"fault"`
+	// Body is the request's, without secrets.
+	Body json.RawMessage `json:"body"`
 }
 
-// String reads like a line of a log.
-func (c Call) String() string { return fmt.Sprintf("%s %s -> %d", c.Method, c.Path, c.Status) }
+// String reads like a line of a log. Of an action the body says which one it is.
+func (c Call) String() string {
+	if action := c.Action(); action != "" {
+		return fmt.Sprintf("%s %s %s -> %d", c.Method, c.Path, action, c.Status)
+	}
+	return fmt.Sprintf("%s %s -> %d", c.Method, c.Path, c.Status)
+}
+
+// Action is the body of a call that carries out an action, "" of any other call.
+func (c Call) Action() string {
+	if !strings.HasSuffix(c.Path, "/action") {
+		return ""
+	}
+	return string(c.Body)
+}
 
 // IsWrite says whether the call asked for a change.
 func (c Call) IsWrite() bool { return c.Method != http.MethodGet && c.Method != http.MethodHead }
@@ -53,9 +69,21 @@ func (r Record) Text(field string) string {
 	return text
 }
 
+// At returns what lies under nested fields as text, "" where there is nothing: At("status", "component_status").
+func (r Record) At(path ...string) string {
+	var value any = map[string]any(r)
+	for _, field := range path {
+		object, _ := value.(map[string]any)
+		if value = object[field]; value == nil {
+			return ""
+		}
+	}
+	return fmt.Sprint(value)
+}
+
 // Calls returns the call log, oldest first.
 func (s *Sim) Calls(ctx context.Context) ([]Call, error) {
-	body, err := s.do(ctx, http.MethodGet, "/_sim/calls", nil)
+	body, err := s.do(ctx, http.MethodGet, "/_sim/calls?bodies=1", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +170,13 @@ func (s *Sim) Latency(ctx context.Context, latencies ...cloudsim.Latency) error 
 	return err
 }
 
-// Reset empties the cloud and takes back every fault, limit and latency.
+// Outcomes replaces how jobs of components end if not well; none lets those go on that an outcome holds.
+func (s *Sim) Outcomes(ctx context.Context, outcomes ...cloudsim.Outcome) error {
+	_, err := s.do(ctx, http.MethodPut, "/_sim/outcomes", append([]cloudsim.Outcome{}, outcomes...))
+	return err
+}
+
+// Reset empties the cloud and takes back every fault, limit, latency and outcome.
 func (s *Sim) Reset(ctx context.Context) error {
 	_, err := s.do(ctx, http.MethodPost, "/_sim/reset", nil)
 	return err
