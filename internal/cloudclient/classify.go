@@ -30,14 +30,28 @@ const (
 	CodeEnvironmentMissing = "SVCSTG.00100411"
 )
 
+// Codes of CSE that callers tell apart (API reference 12.3).
+const (
+	// CodeEngineMissing comes with status 400.
+	CodeEngineMissing = "SVCSTG.00501116"
+	// CodeEngineMissingOr401 comes with status 401 for a missing engine.
+	CodeEngineMissingOr401 = "SVCSTG.00501125"
+	// CodeEngineJobMissing comes with status 400.
+	CodeEngineJobMissing = "SVCSTG.00501153"
+)
+
+// CodeAccountBlocked is the service center's, with status 403, after three wrong logins: nobody may log in to the
+// account from this address for 15 minutes.
+const CodeAccountBlocked = "403201"
+
 // gatewayClasses are the answers of the API gateway in front of every service, codes without "APIG." or "APIGW.".
 var gatewayClasses = map[answer]clouderr.Class{
 	{401, "0302"}: clouderr.Forbidden, // the caller is known and may not use this API
 	{504, "0201"}: clouderr.Transient,
 }
 
-// serviceClasses are the answers of the services (ServiceStage: API reference 12.2), codes without "SVCSTG.". What is
-// in no table goes by its status.
+// serviceClasses are the answers of the services (API reference 12.2 to 12.4), codes without "SVCSTG.". What is in no
+// table goes by its status.
 var serviceClasses = map[Service]map[answer]clouderr.Class{
 	ServiceStage: {
 		{400, "00100400"}: clouderr.Invalid,
@@ -77,6 +91,41 @@ var serviceClasses = map[Service]map[answer]clouderr.Class{
 		{409, "00100432"}: clouderr.Busy,
 		{409, "00100435"}: clouderr.Busy,
 		{409, "00100439"}: clouderr.InUse, // ELB used by another component
+	},
+	CSE: {
+		{400, "00501111"}: clouderr.Exists,    // engine name
+		{400, "00501112"}: clouderr.Quota,     // engines of the account
+		{400, "00501116"}: clouderr.NotFound,  // engine
+		{400, "00501117"}: clouderr.Busy,      // not deletable in its state
+		{400, "00501133"}: clouderr.Quota,     // engines at the site
+		{400, "00501149"}: clouderr.Transient, // a node of the engine is abnormal
+		{400, "00501153"}: clouderr.NotFound,  // job
+
+		// A missing engine in practice. Whether it is gone must be confirmed; until then it is only a failure.
+		{401, "00501125"}: clouderr.Transient,
+
+		// Import and export of configuration.
+		{404, "00400106"}: clouderr.NotFound,
+		{409, "00400107"}: clouderr.Exists,
+		{400, "00300401"}: clouderr.Forbidden, // the engine's token, not the account's
+	},
+	VPC: {
+		{401, "VPC.0005"}: clouderr.Forbidden, // the account's standing, not its credentials
+		{401, "VPC.0009"}: clouderr.Forbidden,
+		{404, "VPC.0003"}: clouderr.NotFound, // VPC
+	},
+	Kie: {
+		{400, "00300401"}: clouderr.Unauthorized, // token
+		{400, "400100"}:   clouderr.Quota,
+		{404, "00400106"}: clouderr.NotFound,
+		{404, "404001"}:   clouderr.NotFound,
+		{409, "00400107"}: clouderr.Exists,
+		{409, "409001"}:   clouderr.Exists,
+		{409, ""}:         clouderr.Exists,
+		{500, "500101"}:   clouderr.Quota,
+	},
+	ServiceCenter: {
+		{403, CodeAccountBlocked}: clouderr.Throttled,
 	},
 }
 

@@ -65,7 +65,7 @@ func (k kind) confirm(ctx context.Context, id string, err error) error {
 	}
 	switch {
 	case suspected(failure):
-		return k.confirmByList(ctx, id, failure)
+		return cloudclient.ConfirmMissing(ctx, k.name, failure, func(ctx context.Context) (bool, error) { return k.listed(ctx, id) })
 	case failure.Class == clouderr.NotFound && failure.Code != k.missing:
 		// Something is missing, but not the resource that was asked for.
 		other := *failure
@@ -79,29 +79,6 @@ func (k kind) confirm(ctx context.Context, id string, err error) error {
 // suspected says whether an answer is the one that a missing resource gets in practice.
 func suspected(failure *clouderr.Error) bool {
 	return failure.Status == http.StatusUnauthorized && failure.Code == cloudclient.CodeMissingOr401
-}
-
-func (k kind) confirmByList(ctx context.Context, id string, failure *clouderr.Error) error {
-	listed, err := k.listed(ctx, id)
-	confirmed := *failure
-	switch {
-	case err != nil:
-		confirmed.Class = clouderr.Transient
-		switch class := clouderr.ClassOf(err); class {
-		case clouderr.Throttled, clouderr.Unauthorized, clouderr.Forbidden:
-			confirmed.Class = class
-		}
-		confirmed.RetryAfter = clouderr.RetryAfter(err)
-		confirmed.Message = "the cloud's answer suggests that the " + k.name + " is gone, and the list that would confirm it failed: " + clouderr.UserMessage(err)
-		confirmed.Err = err
-	case listed:
-		confirmed.Class = clouderr.Transient
-		confirmed.Message = "the cloud answered as if the " + k.name + " were gone, but lists it"
-	default:
-		confirmed.Class = clouderr.NotFound
-		confirmed.Message = "the " + k.name + " does not exist"
-	}
-	return &confirmed
 }
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
