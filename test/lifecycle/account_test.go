@@ -6,6 +6,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -133,6 +134,34 @@ var _ = Describe("A CloudAccount", func() {
 		for i := range 10 {
 			available(w.env(fmt.Sprintf("late-%d", i)))
 		}
+	})
+
+	It("with temporary keys works until they expire, and again with new ones", func() {
+		w := newWorld()
+		accountBecomes(w.account("default"), "True/Available")
+		keys := func(access, token string, expires time.Time) cloudsim.Account {
+			return cloudsim.Account{
+				AccessKey: access, SecretKey: "temporary-secret", SecurityToken: token, ExpiresAt: expires,
+				ProjectID: cloudsim.DefaultProjectID, Region: cloudsim.DefaultRegion,
+			}
+		}
+		Expect(w.cloud.SetAccounts([]cloudsim.Account{keys("TEMP1", "token-1", time.Now().Add(-time.Minute)), keys("TEMP2", "token-2", time.Now().Add(time.Hour))})).To(Succeed())
+		temporary := func(access, token string) func(*corev1.Secret) {
+			return func(s *corev1.Secret) {
+				setKeys(s, access, "temporary-secret")
+				s.Data["securityToken"] = []byte(token)
+			}
+		}
+		edit(w.secret(), temporary("TEMP1", "token-1"))
+		a := w.account("default")
+		accountBecomes(a, "False/CredentialsNotReady")
+		Expect(meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionReady).Message).To(And(
+			ContainSubstring("refused the credentials"), Not(ContainSubstring("token-1"))))
+		edit(w.secret(), temporary("TEMP2", "token-2"))
+		accountBecomes(a, "True/Available")
+		e := w.env("temporary")
+		w.create(e)
+		available(e)
 	})
 
 	It("names the endpoint that is not allowed, and the flag that would allow it", func() {
