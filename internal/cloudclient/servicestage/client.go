@@ -37,6 +37,14 @@ type Label struct {
 	Value string `json:"value"`
 }
 
+// EnterpriseProject returns the enterprise project that an id stands for: an empty one counts as the default, "0".
+func EnterpriseProject(id string) string {
+	if id == "" {
+		return "0"
+	}
+	return id
+}
+
 const basePath = "/v3/{project_id}/cas"
 
 // do makes one call of the service.

@@ -67,7 +67,7 @@ func diff(w wanted, o *observed) external.Changes {
 	}
 	change(w.name != o.Name, "spec.name")
 	change(w.description != nil && *w.description != o.Description, "spec.description")
-	change(w.enterpriseProjectID != "" && w.enterpriseProjectID != orDefaultProject(o.EnterpriseProjectID), "spec.enterpriseProjectID")
+	change(w.enterpriseProjectID != "" && w.enterpriseProjectID != servicestage.EnterpriseProject(o.EnterpriseProjectID), "spec.enterpriseProjectID")
 	if o.labelsKnown {
 		c.Paths = append(c.Paths, labels.Diff("spec.labels", w.labels, o.Labels)...)
 	}
@@ -141,12 +141,4 @@ func updateOf(w wanted, o *observed, changes external.Changes, claim external.Cl
 		update.EnterpriseProjectID, needed = &w.enterpriseProjectID, true
 	}
 	return update, needed
-}
-
-// orDefaultProject is the id that an empty enterprise project id stands for.
-func orDefaultProject(id string) string {
-	if id == "" {
-		return "0"
-	}
-	return id
 }

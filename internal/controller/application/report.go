@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient/servicestage"
 	"servicestage.dev/operator/internal/external"
 )
 
@@ -15,7 +16,7 @@ import (
 func report(obj *v1alpha1.Application, o *observed) external.Health {
 	status := &obj.Status
 	status.Name = o.Name
-	status.EnterpriseProjectID = orDefaultProject(o.EnterpriseProjectID)
+	status.EnterpriseProjectID = servicestage.EnterpriseProject(o.EnterpriseProjectID)
 	status.ComponentCount = int32(min(o.ComponentCount, math.MaxInt32))
 	if o.configurations != nil {
 		status.Configurations = nil

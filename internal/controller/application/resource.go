@@ -144,7 +144,7 @@ func (r *resource) Update(ctx context.Context, before *observed, changes externa
 			return nil, nil, err
 		}
 		after.Application = *a
-		if changes.Has("spec.enterpriseProjectID") && orDefaultProject(a.EnterpriseProjectID) != r.wanted.enterpriseProjectID {
+		if changes.Has("spec.enterpriseProjectID") && servicestage.EnterpriseProject(a.EnterpriseProjectID) != r.wanted.enterpriseProjectID {
 			return &after, nil, clouderr.New(clouderr.Invalid, "the cloud took spec.enterpriseProjectID without effect; migrate the application with the Enterprise Project service")
 		}
 	}

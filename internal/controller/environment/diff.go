@@ -72,7 +72,7 @@ func diff(w wanted, o *observed) external.Changes {
 		}
 	}
 	fixed(w.deployMode, o.DeployMode, "spec.deployMode")
-	fixed(w.enterpriseProjectID, orDefaultProject(o.EnterpriseProjectID), "spec.enterpriseProjectID")
+	fixed(w.enterpriseProjectID, servicestage.EnterpriseProject(o.EnterpriseProjectID), "spec.enterpriseProjectID")
 	fixed(w.vpcID, o.VPCID, "spec.vpcID")
 
 	change(w.description != nil && *w.description != o.Description, "spec.description")
@@ -114,14 +114,6 @@ func diffResources(want, have []servicestage.EnvironmentResource) []string {
 		paths = append(paths, path(k))
 	}
 	return paths
-}
-
-// orDefaultProject is the id that an empty enterprise project id stands for.
-func orDefaultProject(id string) string {
-	if id == "" {
-		return "0"
-	}
-	return id
 }
 
 // updateOf is the update that makes the changes, and whether one is needed. The cloud wants the name every time.

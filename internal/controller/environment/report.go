@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient/servicestage"
 	"servicestage.dev/operator/internal/external"
 )
 
@@ -21,7 +22,7 @@ func report(obj *v1alpha1.Environment, o *observed) external.Health {
 	status.Name = o.Name
 	status.DeployMode = o.DeployMode
 	status.VPCID = o.VPCID
-	status.EnterpriseProjectID = orDefaultProject(o.EnterpriseProjectID)
+	status.EnterpriseProjectID = servicestage.EnterpriseProject(o.EnterpriseProjectID)
 	if o.resourcesKnown {
 		status.Resources = nil
 		for _, r := range o.Resources {
