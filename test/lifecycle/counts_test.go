@@ -100,6 +100,34 @@ var _ = Describe("What an object costs", Serial, func() {
 		Expect(w.cloudCalls()).To(And(HaveLen(n), HaveEach("DELETE "+environmentsPath+"/{environment_id} 204")))
 	})
 
+	It("is one creation each in several namespaces too, where a pass may see an old status", func() {
+		w := newWorld(func(c *manager.Config) { c.WatchNamespaces = append(c.WatchNamespaces, "default") })
+		accountBecomes(w.account("default"), "True/Available")
+		w.cloud.ResetCalls()
+		const n = 30
+		for i := range n {
+			w.create(w.env(fmt.Sprintf("env-%d", i)))
+		}
+		for i := range n {
+			available(w.env(fmt.Sprintf("env-%d", i)))
+		}
+		created := 0
+		for _, call := range w.cloudCalls() {
+			if strings.HasPrefix(call, "POST ") {
+				created++
+			}
+		}
+		Expect(created).To(Equal(n))
+		Expect(w.items("environments")).To(HaveLen(n))
+		for i := range n {
+			w.delete(w.env(fmt.Sprintf("env-%d", i)))
+		}
+		for i := range n {
+			gone(w.env(fmt.Sprintf("env-%d", i)))
+		}
+		Expect(w.items("environments")).To(BeEmpty())
+	})
+
 	It("is no call at all when the manager restarts over a thousand settled objects", func() {
 		w := newWorld(func(c *manager.Config) { c.MaxConcurrentReconciles = 20 })
 		accountBecomes(w.account("default"), "True/Available")
