@@ -62,6 +62,8 @@ func parse(args []string, usage io.Writer) (config, error) {
 	flags.StringVar(&c.options.Password, "password", defaults.Password, "password of the IAM user")
 	flags.Int64Var(&c.options.Seed, "seed", defaults.Seed, "seed of ids, latencies and probabilities")
 	flags.DurationVar(&c.options.ComponentTaskDuration, "task-duration", defaults.ComponentTaskDuration, "how long each task of a component's job takes")
+	flags.DurationVar(&c.options.EngineTaskDuration, "engine-task-duration", defaults.EngineTaskDuration, "how long each phase of an engine's job takes")
+	flags.StringVar(&c.options.EngineHost, "engine-host", defaults.EngineHost, "`address` that the engines listen on and publish, each on ports of its own")
 	flags.TextVar(&c.logLevel, "log-level", c.logLevel, "`level` of the log on standard error: debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
@@ -80,6 +82,9 @@ func parse(args []string, usage io.Writer) (config, error) {
 	}
 	if c.options.ComponentTaskDuration <= 0 {
 		return config{}, fmt.Errorf("--task-duration %s: must be longer than 0, for example 300ms", c.options.ComponentTaskDuration)
+	}
+	if c.options.EngineTaskDuration <= 0 {
+		return config{}, fmt.Errorf("--engine-task-duration %s: must be longer than 0, for example 300ms", c.options.EngineTaskDuration)
 	}
 	if strings.Contains(c.options.ProjectID, "/") {
 		return config{}, fmt.Errorf("--project %q: a project id stands in the path and cannot hold a slash", c.options.ProjectID)
@@ -100,8 +105,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("--listen %q: %w", c.listen, err)
 	}
+	cloud := cloudsim.New(c.options)
+	defer cloud.Close()
 	server := &http.Server{
-		Handler:           cloudsim.New(c.options),
+		Handler:           cloud,
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}

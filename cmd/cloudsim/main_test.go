@@ -54,6 +54,8 @@ func TestBadFlags(t *testing.T) {
 		{"--log-level loud", `invalid value "loud" for flag -log-level`},
 		{"--listen nowhere", `--listen "nowhere": use host:port`},
 		{"--listen 127.0.0.1:99999", `--listen "127.0.0.1:99999"`},
+		{"--engine-task-duration 0s", "--engine-task-duration 0s: must be longer than 0"},
+		{"--engine-host=", "--engine-host must not be empty"},
 		{"--task-duration 0s", "--task-duration 0s: must be longer than 0"},
 		{"--project a/b", "a project id stands in the path and cannot hold a slash"},
 		{"--access-key= --secret-key=", "--access-key, --secret-key must not be empty"},
@@ -73,7 +75,7 @@ func TestHelp(t *testing.T) {
 	if err := run(t.Context(), []string{"--help"}, io.Discard, &usage); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("error %v", err)
 	}
-	for _, name := range []string{"listen", "access-key", "secret-key", "project", "region", "seed", "username", "password", "domain", "log-level", "task-duration"} {
+	for _, name := range []string{"listen", "access-key", "secret-key", "project", "region", "seed", "username", "password", "domain", "log-level", "task-duration", "engine-task-duration", "engine-host"} {
 		if !strings.Contains(usage.String(), "  -"+name) {
 			t.Errorf("the usage does not show --%s", name)
 		}

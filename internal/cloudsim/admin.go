@@ -35,6 +35,7 @@ func newAdmin(s *Server) http.Handler {
 	handleList(mux, "outcomes", func() any { return s.Outcomes() }, s.SetOutcomes)
 	handleList(mux, "clusters", func() any { return s.Clusters() }, s.SetClusters)
 	handleList(mux, "runtimestacks", func() any { return s.RuntimeStacks() }, s.SetRuntimeStacks)
+	a.installEngines(mux)
 	mux.HandleFunc("GET /_sim/accounts", a.getAccounts)
 	mux.HandleFunc("PUT /_sim/accounts", a.putAccounts)
 	mux.HandleFunc("/_sim/", func(w http.ResponseWriter, r *http.Request) {

@@ -46,7 +46,7 @@ func TestAdminResources(t *testing.T) {
 		status             int
 		want               string
 	}{
-		{http.MethodGet, "resources/servicestage/planets", "", 404, "use one of [servicestage/applications servicestage/components servicestage/configurations servicestage/environments servicestage/jobs servicestage/releases]"},
+		{http.MethodGet, "resources/servicestage/planets", "", 404, "use one of [cse/engines cse/items cse/jobs servicestage/applications servicestage/components servicestage/configurations servicestage/environments servicestage/jobs servicestage/releases vpc/subnets vpc/vpcs]"},
 		{http.MethodPut, one, `{"lables":[]}`, 400, "does not fit servicestage/environments"},
 		{http.MethodPut, one, `[]`, 400, "does not fit servicestage/environments"},
 		{http.MethodPut, one, `{`, 400, "is not the JSON"},
@@ -182,7 +182,7 @@ func TestReset(t *testing.T) {
 	c.put("environments", `{"id":"e1","name":"dev"}`)
 	check(t, c.call(http.MethodDelete, envsPath+"/e1", ""), 204, "")
 	compareJSON(t, c.sim(http.MethodGet, "health", "", 200).body, `{"status":"ok","time":"2026-01-02T03:04:05Z","resources":
-		{"servicestage/applications":0,"servicestage/components":0,"servicestage/configurations":0,"servicestage/environments":0,
+		{"cse/engines":0,"cse/items":0,"cse/jobs":0,"vpc/subnets":1,"vpc/vpcs":1,"servicestage/applications":0,"servicestage/components":0,"servicestage/configurations":0,"servicestage/environments":0,
 			"servicestage/jobs":0,"servicestage/releases":0}}`)
 }
 

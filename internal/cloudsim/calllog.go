@@ -35,6 +35,8 @@ type Call struct {
 	RequestID string  `json:"requestID"`
 	// Fault is the name of the fault that fired.
 	Fault string `json:"fault,omitempty"`
+	// Engine is the id of the engine whose own address was called; empty for the cloud's address.
+	Engine string `json:"engine,omitempty"`
 	// Body is the request's JSON body without secrets; never kept for IAM, nor above 16 KiB.
 	Body json.RawMessage `json:"body,omitempty"`
 }

@@ -18,7 +18,7 @@ type Clock interface {
 }
 
 // Timer is a call that has not happened yet.
-type Timer interface {
+type Timer = interface {
 	// Stop prevents the call; false says that it has already happened or been stopped.
 	Stop() bool
 }

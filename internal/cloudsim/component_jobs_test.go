@@ -476,6 +476,15 @@ func TestHeldJobsGoOnWhenTheOutcomesAreSetAnew(t *testing.T) {
 	s.wantStatus("RUNNING 3/3")
 }
 
+func TestJobsAreNotHeldByOutcomesThatAreGone(t *testing.T) {
+	s := newRunning(t, webBody(""))
+	s.sim(http.MethodPut, "outcomes", `[{"job":"update","task":"DEPLOY_BATCH_2_*","result":"HELD"}]`, 200)
+	s.update(patched(webBody(`{"version":"2.0.0"}`), rolling))
+	s.sim(http.MethodDelete, "outcomes", "", 204)
+	s.clock.Advance(time.Minute)
+	s.wantStatus("RUNNING 3/3")
+}
+
 func TestDeleteAtAnyTime(t *testing.T) {
 	for name, before := range map[string]func(s *stage){
 		"while running":                 func(s *stage) { s.clock.Advance(time.Minute) },

@@ -1,7 +1,7 @@
 // Copyright The servicestage-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cloudsim is a simulated Huawei Cloud: one http.Handler that answers for IAM and ServiceStage V3 as the
+// Package cloudsim is a simulated Huawei Cloud: one http.Handler that answers for IAM, ServiceStage V3, CSE and VPC as the
 // vendor's API reference says, or as clients observed where the two differ (Quirks). It shares no code with the
 // operator's cloud client: two independent readings of the same documents keep each other honest.
 //
@@ -45,7 +45,19 @@
 //	servicestage_jobs.go                the job engine, and the answers about jobs
 //	servicestage_releases.go            the records of releases
 //	servicestage_runtimestacks.go       runtime stacks
-//	outcomes.go                         jobs that end badly or stand still, clusters that vanish
+//	outcomes.go                         jobs of components and engines that end badly or stand still, clusters that vanish
+//
+// Microservice engines:
+//
+//	cse.go          CSE: operations, errors, flavors, quotas
+//	cse_create.go   creation and its checks
+//	cse_engines.go  record, list, detail, update, delete, actions
+//	cse_jobs.go     jobs, phase by phase
+//	cse_hosts.go    what runs inside engines, and their own addresses
+//	cse_items.go    configuration items for the admin API
+//	cse_files.go    the gateway's import and export of items
+//	vpc.go          look-ups of VPCs and subnets
+//	kie/            one engine from inside: service center (accounts, tokens) and Kie; usable alone
 //
 // # A new collection
 //
@@ -59,6 +71,12 @@
 // # A new service
 //
 // Implement service in a file of its own and add a line to the table in service.go.
+//
+// # Engines
+//
+// An engine's record decides what runs: with every change of it engineHosts.follow starts or stops a kie.Engine with two
+// listeners on loopback, one for its service center and one for its Kie. Requests to them take the same way through
+// faults, latency, limits and the call log as those to the cloud. Close stops them all.
 //
 // # Asynchronous jobs
 //

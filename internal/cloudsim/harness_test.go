@@ -53,6 +53,7 @@ func newCloud(t *testing.T, change ...func(*cloudsim.Options)) *cloud {
 	server := cloudsim.New(options)
 	listener := httptest.NewServer(server.Handler())
 	t.Cleanup(listener.Close)
+	t.Cleanup(server.Close)
 	return &cloud{
 		Server: server, t: t, clock: clock, url: listener.URL,
 		key: keys{access: options.AccessKey, secret: options.SecretKey, token: options.SecurityToken},

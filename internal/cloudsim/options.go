@@ -22,6 +22,9 @@ const (
 	// DefaultTaskDuration is short enough for a demonstration to be watched.
 	DefaultTaskDuration = 300 * time.Millisecond
 
+	// DefaultEngineHost is where engines listen.
+	DefaultEngineHost = "127.0.0.1"
+
 	defaultCallLogSize = 1_000_000
 )
 
@@ -52,6 +55,12 @@ type Options struct {
 	// ComponentTaskDuration is how long each task of a component's job takes; a job takes one more before its first.
 	// 0 takes DefaultTaskDuration.
 	ComponentTaskDuration time.Duration
+	// EngineTaskDuration is how long each phase of an engine's job takes; a job takes one more before its first. 0 takes
+	// DefaultTaskDuration.
+	EngineTaskDuration time.Duration
+	// EngineHost is the address that the engines' own listeners bind to and publish, each on a port of its own; "" takes
+	// DefaultEngineHost.
+	EngineHost string
 	// CallLogSize bounds the call log in entries, the oldest going first; 0 takes one million.
 	CallLogSize int
 }
@@ -76,6 +85,10 @@ func (o Options) WithDefaults() Options {
 	if o.ComponentTaskDuration <= 0 {
 		o.ComponentTaskDuration = DefaultTaskDuration
 	}
+	if o.EngineTaskDuration <= 0 {
+		o.EngineTaskDuration = DefaultTaskDuration
+	}
+	fill(&o.EngineHost, DefaultEngineHost)
 	if o.Clock == nil {
 		o.Clock = RealClock{}
 	}

@@ -14,10 +14,13 @@ import (
 // OutcomeHeld as the result of an outcome makes a job stand still at its task until the outcomes are set anew.
 const OutcomeHeld = "HELD"
 
-// Outcome makes jobs of components end in a way of its own. Empty fields match everything.
+// Outcome makes jobs of components or engines end in a way of its own. Empty fields match everything.
 type Outcome struct {
 	// Component is a glob on the component's name.
 	Component string `json:"component,omitempty"`
+	// Engine is a glob on an engine's name. A rule with it is about jobs of engines and no others: Job is then Create,
+	// Delete, Upgrade, Modify or Configure, Task a glob on a phase, Result Error, Timeout or HELD, Message the phase's log.
+	Engine string `json:"engine,omitempty"`
 	// Job is what the job does: create, update, delete or one of the actions.
 	Job string `json:"job,omitempty"`
 	// Task is a glob on a task's name: the first that fits is where it happens. "" is the build where there is one,
@@ -44,17 +47,28 @@ type OutcomeState struct {
 
 var (
 	outcomeResults = []string{jobFailed, jobCancelled, jobPartiallyFailed, jobRollbacked, jobUnknown, OutcomeHeld}
-	outcomeJobs    = []string{
+	// Those of engines.
+	engineOutcomeResults = []string{engineJobError, engineJobTimeout, OutcomeHeld}
+	engineOutcomeJobs    = []string{"", jobTypeCreate, jobTypeDelete, jobTypeUpgrade, jobTypeModify, jobTypeConfigure}
+
+	outcomeJobs = []string{
 		"", jobCreate, "update", jobDelete, "start", "stop", "restart", "scale", "rollback", "rollback_current", "continue_deploy", "modify_gray_rule",
 	}
 )
 
 func (o Outcome) validate() error {
-	if !slices.Contains(outcomeResults, o.Result) {
-		return fmt.Errorf("result: unknown value %q, use one of %s", o.Result, strings.Join(outcomeResults, ", "))
+	results, jobs := outcomeResults, outcomeJobs
+	if o.Engine != "" {
+		results, jobs = engineOutcomeResults, engineOutcomeJobs
 	}
-	if !slices.Contains(outcomeJobs, o.Job) {
-		return fmt.Errorf("job: unknown value %q, use one of%s", o.Job, strings.Join(outcomeJobs, " "))
+	if o.Engine != "" && o.Component != "" {
+		return fmt.Errorf("engine: use either component or engine, not both")
+	}
+	if !slices.Contains(results, o.Result) {
+		return fmt.Errorf("result: unknown value %q, use one of %s", o.Result, strings.Join(results, ", "))
+	}
+	if !slices.Contains(jobs, o.Job) {
+		return fmt.Errorf("job: unknown value %q, use one of%s", o.Job, strings.Join(jobs, " "))
 	}
 	if o.Nth < 0 || o.Count < 0 {
 		return fmt.Errorf("nth and count must not be negative")
@@ -69,8 +83,8 @@ type outcomes struct {
 }
 
 type outcomeRule struct {
-	state           OutcomeState
-	component, task *regexp.Regexp
+	state                   OutcomeState
+	component, engine, task *regexp.Regexp
 }
 
 func (o *outcomes) set(list []Outcome) error {
@@ -86,7 +100,7 @@ func (o *outcomes) set(list []Outcome) error {
 		for _, glob := range []struct {
 			text string
 			into **regexp.Regexp
-		}{{outcome.Component, &rule.component}, {outcome.Task, &rule.task}} {
+		}{{outcome.Component, &rule.component}, {outcome.Engine, &rule.engine}, {outcome.Task, &rule.task}} {
 			if glob.text == "" {
 				continue
 			}
@@ -136,8 +150,31 @@ func (o *outcomes) next(component, name string, tasks []task) *Outcome {
 	return nil
 }
 
+// nextEngine is next for a job of an engine; phases are those that are still to come.
+func (o *outcomes) nextEngine(engine, kind string, phases []enginePhase) *Outcome {
+	tasks := make([]task, len(phases))
+	for i, p := range phases {
+		tasks[i].Name = p.Name
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, rule := range o.rules {
+		at := rule.taskOf(tasks)
+		if at < 0 || rule.engine == nil || !rule.engine.MatchString(engine) || (rule.state.Job != "" && rule.state.Job != kind) || !rule.applies() {
+			continue
+		}
+		outcome := rule.state.Outcome
+		outcome.Task = tasks[at].Name
+		if outcome.Message == "" && outcome.Result != OutcomeHeld {
+			outcome.Message = tasks[at].Name + " failed."
+		}
+		return &outcome
+	}
+	return nil
+}
+
 func (r *outcomeRule) fits(component, name string) bool {
-	return (r.component == nil || r.component.MatchString(component)) && (r.state.Job == "" || r.state.Job == name)
+	return r.engine == nil && (r.component == nil || r.component.MatchString(component)) && (r.state.Job == "" || r.state.Job == name)
 }
 
 // taskOf is the index of the task where the outcome happens, -1 for none.

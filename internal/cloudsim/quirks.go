@@ -9,6 +9,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
+
+	"servicestage.dev/operator/internal/cloudsim/kie"
 )
 
 // Quirks are the switches between what the API reference documents and what clients met. The zero value of every
@@ -95,6 +98,50 @@ type Quirks struct {
 	RecordTimes string `json:"recordTimes"`
 	// TaskMilliseconds is how long each task of a component's job takes from now on; 0 is Options.ComponentTaskDuration.
 	TaskMilliseconds int `json:"taskMilliseconds"`
+	// MissingEngine is the answer to an engine that does not exist: "" is 400 SVCSTG.00501116, "unauthorized" 401
+	// SVCSTG.00501125; both were observed.
+	MissingEngine string `json:"missingEngine"`
+	// EngineErrorShape is the body of errors of engine management: "" is {errorCode, errorMessage, detail} (documented),
+	// "error_msg" {error_code, error_msg, detail}, "error_message" {error_code, error_message}.
+	EngineErrorShape string `json:"engineErrorShape"`
+	// EngineBadParameter is the status of SVCSTG.00500400, the code for input that no other code speaks of: "" is 500
+	// (documented), "badRequest" 400.
+	EngineBadParameter string `json:"engineBadParameter"`
+	// AnyEnterpriseProject lets calls about an engine name another enterprise project than its creation did; observed:
+	// the engine is then missing.
+	AnyEnterpriseProject bool `json:"anyEnterpriseProject"`
+	// ExactEngineOffset makes the offset of the engine list count from zero; observed: 0 and 1 are the same page.
+	ExactEngineOffset bool `json:"exactEngineOffset"`
+	// NumericEngineLimits writes serviceLimit and instanceLimit as numbers (documented); observed: strings.
+	NumericEngineLimits bool `json:"numericEngineLimits"`
+	// KeepAZOrder returns azList in the order of the creation; observed: the order is not kept.
+	KeepAZOrder bool `json:"keepAZOrder"`
+	// NoServerInputs leaves out the keys that the cloud adds to an engine's inputs.
+	NoServerInputs bool `json:"noServerInputs"`
+	// ConfigCenter names the endpoint of Kie configCenter instead of kie; both were observed.
+	ConfigCenter bool `json:"configCenter"`
+	// CamelResizeJob answers the resize of an engine with jobId; the vendor's SDK has job_id.
+	CamelResizeJob bool `json:"camelResizeJob"`
+	// AnyVPC takes networks that the VPC look-ups do not know.
+	AnyVPC bool `json:"anyVPC"`
+	// PlainEngines publishes http addresses for engines that appear from now on; otherwise https with a certificate that
+	// nobody trusts.
+	PlainEngines bool `json:"plainEngines"`
+	// NumericImportCodes writes error_code of items that an import refuses as a number; the reference says string.
+	NumericImportCodes bool `json:"numericImportCodes"`
+	// NoKieWait makes an engine's Kie ignore wait, as one without long polls does.
+	NoKieWait bool `json:"noKieWait"`
+	// KieTimes is the form of times of items: "" is seconds, "string" seconds in a string (documented), "millis"
+	// milliseconds.
+	KieTimes string `json:"kieTimes"`
+	// KieWrapped puts the item that Kie answers to a write into {"kie": ...} (documented in a table).
+	KieWrapped bool `json:"kieWrapped"`
+	// KieSnakeErrors writes Kie's errors as {error_code, error_message, detail} (documented).
+	KieSnakeErrors bool `json:"kieSnakeErrors"`
+	// KieDeleteOK answers the deletion of an item with 200 (documented in a table); observed: 204.
+	KieDeleteOK bool `json:"kieDeleteOK"`
+	// EngineTokenLifetimeSeconds is the life of tokens that engines issue from now on; 0 is 12 hours (documented).
+	EngineTokenLifetimeSeconds int `json:"engineTokenLifetimeSeconds"`
 	// TokenLifetimeSeconds is the life of IAM tokens issued from now on; 0 is 24 hours (documented).
 	TokenLifetimeSeconds int `json:"tokenLifetimeSeconds"`
 }
@@ -115,6 +162,10 @@ func (q Quirks) validate() error {
 		{"versionReuse", q.VersionReuse, []string{"", "any", "never"}},
 		{"busyCode", q.BusyCode, []string{"", "release"}},
 		{"recordTimes", q.RecordTimes, []string{"", "millis", "number"}},
+		{"missingEngine", q.MissingEngine, []string{"", "unauthorized"}},
+		{"engineErrorShape", q.EngineErrorShape, []string{"", "error_msg", "error_message"}},
+		{"engineBadParameter", q.EngineBadParameter, []string{"", "badRequest"}},
+		{"kieTimes", q.KieTimes, []string{"", "string", "millis"}},
 		{"errorShape", q.ErrorShape, []string{"", "error_message", "camelCase", "text", "empty"}},
 	} {
 		if !slices.Contains(f.allowed, f.value) {
@@ -130,12 +181,23 @@ func (q Quirks) validate() error {
 	if q.TokenLifetimeSeconds < 0 {
 		return fmt.Errorf("tokenLifetimeSeconds: %d is negative, use 0 for the default", q.TokenLifetimeSeconds)
 	}
+	if q.EngineTokenLifetimeSeconds < 0 {
+		return fmt.Errorf("engineTokenLifetimeSeconds: %d is negative, use 0 for the default", q.EngineTokenLifetimeSeconds)
+	}
 	for name, n := range q.Quotas {
 		if n < 0 {
 			return fmt.Errorf("quotas.%s: %d is negative, leave the collection out for no quota", name, n)
 		}
 	}
 	return nil
+}
+
+// engine is what the inside of an engine sees of the switches; the quota of items is per engine.
+func (q Quirks) engine() kie.Quirks {
+	return kie.Quirks{
+		NoWait: q.NoKieWait, Times: q.KieTimes, Wrap: q.KieWrapped, SnakeErrors: q.KieSnakeErrors, DeleteOK: q.KieDeleteOK,
+		TokenLifetime: time.Duration(q.EngineTokenLifetimeSeconds) * time.Second, ItemQuota: q.Quotas[itemsPath],
+	}
 }
 
 // merge returns q with the fields that the JSON document names replaced; quotas are merged by collection, null

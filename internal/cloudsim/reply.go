@@ -34,6 +34,9 @@ const (
 	shapeService errorShape = iota // {error_code, error_msg}, changed by Quirks.ErrorShape
 	shapeGateway                   // {error_code, error_msg, request_id}
 	shapeIAM                       // {error: {code, message, title}}
+	shapeEngine                    // {errorCode, errorMessage, detail}, changed by Quirks.EngineErrorShape
+	shapeItems                     // {error_code, error_message, detail}
+	shapeVPC                       // {code, message}
 )
 
 // apiError is a refusal as the cloud words it.
@@ -82,6 +85,12 @@ func renderError(e *apiError, requestID string, quirks Quirks) rendered {
 		body = map[string]any{"error_code": gatewayCode(e.code, quirks), "error_msg": e.message, "request_id": requestID}
 	case shapeIAM:
 		body = map[string]any{"error": map[string]any{"code": e.status, "message": e.message, "title": http.StatusText(e.status)}}
+	case shapeEngine:
+		body = engineErrorBody(e, quirks)
+	case shapeItems:
+		body = map[string]any{"error_code": e.code, "error_message": http.StatusText(e.status), "detail": e.message}
+	case shapeVPC:
+		body = map[string]any{"code": e.code, "message": e.message}
 	case shapeService:
 		switch quirks.ErrorShape {
 		case "error_message":
@@ -99,6 +108,17 @@ func renderError(e *apiError, requestID string, quirks Quirks) rendered {
 		}
 	}
 	return rendered{status: e.status, header: http.Header{"Content-Type": {contentTypeJSON}}, body: encodeJSON(body)}
+}
+
+// engineErrorBody is one of the forms that pages and clients show for engines.
+func engineErrorBody(e *apiError, quirks Quirks) map[string]any {
+	switch quirks.EngineErrorShape {
+	case "error_msg":
+		return map[string]any{"error_code": e.code, "error_msg": http.StatusText(e.status), "detail": e.message}
+	case "error_message":
+		return map[string]any{"error_code": e.code, "error_message": e.message}
+	}
+	return map[string]any{"errorCode": e.code, "errorMessage": http.StatusText(e.status), "detail": e.message}
 }
 
 // encodeJSON marshals what this package built itself: values that always have a JSON form.

@@ -32,6 +32,10 @@ type Server struct {
 	clusters  *clusters
 	stacks    *runtimeStacks
 	stage     *serviceStage
+	flavors   *engineFlavors
+	hosts     *engineHosts
+	network   *vpcs
+	cse       *cse
 	admin     http.Handler
 
 	quirksMu sync.RWMutex
@@ -59,9 +63,13 @@ func New(options Options) *Server {
 		outcomes:  &outcomes{},
 		clusters:  &clusters{},
 		stacks:    newRuntimeStacks(),
+		flavors:   newEngineFlavors(),
 		quirks:    options.Quirks,
 	}
 	s.stage = newServiceStage(s)
+	s.hosts = newEngineHosts(s)
+	s.network = newVPCs(s)
+	s.cse = newCSE(s)
 	for _, service := range services(s) {
 		service.install(&registry{router: &s.router})
 	}
@@ -83,16 +91,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveCloud takes a request through what stands before a service: faults, latency, throttling, authentication.
 func (s *Server) serveCloud(w http.ResponseWriter, r *http.Request) {
-	entry := Call{
-		Time: s.clock.Now(), Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
-		Account: s.authority.claimedIdentity(r), RequestID: s.random.hex(16),
-	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		// The client broke off in the middle of its request: the cloud never saw it, so it is not logged either.
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+	entry := s.newEntry(r)
+	entry.Account = s.authority.claimedIdentity(r)
 	rt, params := s.router.find(r.Method, r.URL.EscapedPath())
 	if rt != nil {
 		entry.Operation = rt.operation()
@@ -100,19 +106,32 @@ func (s *Server) serveCloud(w http.ResponseWriter, r *http.Request) {
 			entry.Body = loggableBody(body)
 		}
 	}
+	s.answer(w, r, entry, func(quirks Quirks) rendered {
+		rep, err := s.process(rt, &call{
+			request: r, params: params, query: r.URL.Query(), body: body, quirks: quirks, now: s.clock.Now(),
+		})
+		return render(rep, err, entry.RequestID, quirks)
+	})
+}
+
+// newEntry is the call log's entry of a request that begins.
+func (s *Server) newEntry(r *http.Request) Call {
+	return Call{
+		Time: s.clock.Now(), Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, RequestID: s.random.hex(16),
+	}
+}
+
+// answer takes a request through faults, latency and the call log; process is what is behind them.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, entry Call, process func(Quirks) rendered) {
 	fault := s.faults.next(r.Method, r.URL.Path)
 	if fault != nil {
 		entry.Fault = fault.label()
 	}
 	wait(r.Context(), s.clock, s.latencies.of(r.Method, r.URL.Path, s.random)+fault.delay())
 
-	quirks := s.Quirks()
 	var out rendered
 	if !fault.beforeEffect() {
-		rep, err := s.process(rt, &call{
-			request: r, params: params, query: r.URL.Query(), body: body, quirks: quirks, now: s.clock.Now(),
-		})
-		out = render(rep, err, entry.RequestID, quirks)
+		out = process(s.Quirks())
 	}
 	out = fault.apply(out)
 	entry.Status = out.status
@@ -205,11 +224,13 @@ func clientIP(r *http.Request) string {
 	return host
 }
 
-// Reset returns the simulator to what New made of it: no resources, calls, faults, limits, latencies, outcomes, vanished
-// clusters, tokens or lockouts, and the options' account and quirks and the runtime stacks it began with. The seed's sequence of ids goes on, so that no id comes back.
+// Reset returns the simulator to what New made of it: no resources but the default VPC and subnet, no calls, faults,
+// limits, latencies, outcomes, vanished clusters, tokens or lockouts, and the options' account and quirks and the runtime
+// stacks and flavors it began with. The seed's sequence of ids goes on, so that no id comes back.
 func (s *Server) Reset() {
 	s.state.mu.Lock()
 	s.state.clear()
+	s.network.seed()
 	s.state.mu.Unlock()
 	s.authority.reset([]Account{s.options.account()})
 	for _, clear := range []func() error{
@@ -219,6 +240,7 @@ func (s *Server) Reset() {
 		func() error { return s.outcomes.set(nil) },
 		func() error { return s.clusters.set(nil) },
 		func() error { return s.stacks.set(nil) },
+		func() error { return s.flavors.set(nil) },
 	} {
 		if err := clear(); err != nil {
 			panic("cloudsim: an empty list was refused: " + err.Error())
@@ -284,12 +306,13 @@ func (s *Server) SetLatency(list []Latency) error { return s.latencies.set(list)
 // Latency returns the latencies.
 func (s *Server) Latency() []Latency { return s.latencies.list() }
 
-// SetOutcomes replaces how jobs of components end, with the counters; jobs that were held go on.
+// SetOutcomes replaces how jobs of components and engines end, with the counters; jobs that were held go on.
 func (s *Server) SetOutcomes(list []Outcome) error {
 	if err := s.outcomes.set(list); err != nil {
 		return err
 	}
 	s.stage.releaseHeldJobs()
+	s.cse.releaseHeldJobs()
 	return nil
 }
 

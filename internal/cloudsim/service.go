@@ -23,6 +23,8 @@ func services(s *Server) []service {
 	return []service{
 		&iam{authority: s.authority},
 		s.stage,
+		s.cse,
+		s.network,
 	}
 }
 

@@ -277,16 +277,18 @@ func (s *serviceStage) cancelJob(running *job) {
 	}
 }
 
-// releaseHeldJobs lets the jobs that an outcome holds go on.
+// releaseHeldJobs lets the jobs go on that an outcome holds, or would hold at a later task.
 func (s *serviceStage) releaseHeldJobs() {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	for _, held := range s.jobs.everywhere() {
-		if !held.Held {
+	for _, running := range s.jobs.everywhere() {
+		if running.ended() || running.Outcome == nil || running.Outcome.Result != OutcomeHeld {
 			continue
 		}
-		s.changeJob(held, func(next *job) { next.Held, next.Outcome = false, nil })
-		s.scheduleJob(held.ID)
+		s.changeJob(running, func(next *job) { next.Held, next.Outcome = false, nil })
+		if running.Held {
+			s.scheduleJob(running.ID)
+		}
 	}
 }
 

@@ -50,6 +50,8 @@ type collection[T any, R record[T]] struct {
 	slots      map[string]*slot[R]
 	projects   map[string]*partition[R]
 	seq        uint64
+	// changed is told of every change under the state's lock: before is nil for a new record, after for one that goes.
+	changed func(before, after R)
 }
 
 // slot is a record's place; it stays while the records in it are replaced.
@@ -88,6 +90,11 @@ func newCollection[T any, R record[T]](st *state, path string, references func(R
 }
 
 func (c *collection[T, R]) clear() {
+	if c.changed != nil {
+		for _, s := range c.slots {
+			c.changed(s.rec, nil)
+		}
+	}
 	c.slots = map[string]*slot[R]{}
 	c.projects = map[string]*partition[R]{}
 }
@@ -156,7 +163,9 @@ func (c *collection[T, R]) named(project, name string) []R {
 func (c *collection[T, R]) put(rec R) {
 	id := rec.header().ID
 	s, exists := c.slots[id]
+	var before R
 	if exists {
+		before = s.rec
 		c.unlink(s)
 	} else {
 		c.seq++
@@ -165,6 +174,9 @@ func (c *collection[T, R]) put(rec R) {
 	}
 	s.rec = rec
 	c.link(s)
+	if c.changed != nil {
+		c.changed(before, rec)
+	}
 }
 
 // update changes a copy of the record, moves its update time on and stores it.
@@ -185,6 +197,9 @@ func (c *collection[T, R]) remove(id string) bool {
 	}
 	c.unlink(s)
 	delete(c.slots, id)
+	if c.changed != nil {
+		c.changed(s.rec, nil)
+	}
 	c.state.removeOwned(c.path, id)
 	return true
 }
