@@ -59,12 +59,18 @@ func (o *options) validate(rest []string) error {
 		return fmt.Errorf("--resync-interval is %s: it must be at least 5s", o.config.ResyncInterval)
 	case o.config.MaxConcurrentReconciles < 1:
 		return fmt.Errorf("--max-concurrent-reconciles is %d: it must be at least 1", o.config.MaxConcurrentReconciles)
+	case o.config.GracePeriod < 0:
+		return fmt.Errorf("--graceful-shutdown-timeout is %s: it must not be negative", o.config.GracePeriod)
+	case o.qps <= 0:
+		return fmt.Errorf("--kube-api-qps is %v: it must be above 0", o.qps)
+	case o.burst < 1:
+		return fmt.Errorf("--kube-api-burst is %d: it must be at least 1", o.burst)
 	case o.logFormat != "json" && o.logFormat != "text":
 		return fmt.Errorf("--log-format is %q: it must be json or text", o.logFormat)
 	}
 	if len(o.config.AllowEndpointHosts) > 0 {
 		if _, err := endpoint.NewPolicy(o.config.AllowEndpointHosts); err != nil {
-			return fmt.Errorf("--allow-endpoint-host: %w", err)
+			return err
 		}
 	}
 	return nil
@@ -76,10 +82,14 @@ type list []string
 func (l *list) String() string { return strings.Join(*l, ",") }
 
 func (l *list) Set(value string) error {
+	before := len(*l)
 	for _, v := range strings.Split(value, ",") {
 		if v = strings.TrimSpace(v); v != "" {
 			*l = append(*l, v)
 		}
+	}
+	if len(*l) == before {
+		return fmt.Errorf("no value in %q", value)
 	}
 	return nil
 }

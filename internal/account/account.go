@@ -8,6 +8,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -76,6 +77,9 @@ func (r *Resolver) Resolve(ctx context.Context, namespace string, ref v1alpha1.A
 		session, err := r.pool.Session(ctx, account)
 		if err == nil {
 			return session, nil
+		}
+		if config := (*ConfigError)(nil); !errors.As(err, &config) {
+			return nil, err // the API server's trouble passes by itself
 		}
 		unusable = waitFor(external.NotReady, true, "spec.accountRef: %s %q cannot be used: %s", ref.Kind, ref.Name, userMessage(err))
 	}

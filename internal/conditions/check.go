@@ -42,13 +42,10 @@ func Check(o Observed) error {
 	if o.ObservedGeneration > o.Generation {
 		fail("status.observedGeneration %d is ahead of metadata.generation %d", o.ObservedGeneration, o.Generation)
 	}
-	if !slices.IsSortedFunc(o.Conditions, func(a, b metav1.Condition) int {
-		if a.Type < b.Type {
-			return -1
+	for i := 1; i < len(o.Conditions); i++ {
+		if before, after := o.Conditions[i-1].Type, o.Conditions[i].Type; before >= after {
+			fail("conditions are not sorted by type, or one is there twice: %s before %s", before, after)
 		}
-		return 1
-	}) {
-		fail("conditions are not sorted by type, or one is there twice")
 	}
 	for _, c := range o.Conditions {
 		if c.Reason == "" {

@@ -87,7 +87,7 @@ func New(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.Manager
 	}
 	policy, err := endpoint.NewPolicy(cfg.AllowEndpointHosts)
 	if err != nil {
-		return nil, fmt.Errorf("--allow-endpoint-host: %w", err)
+		return nil, err
 	}
 	mgr, err := ctrl.NewManager(restConfig, options(cfg))
 	if err != nil {

@@ -19,10 +19,11 @@ type backoffPolicy struct {
 
 // interval before try number n, counted from 0.
 func (p *backoffPolicy) interval(n int) time.Duration {
-	if n > 30 || p.first<<n > p.most {
-		return p.most
+	interval := p.first
+	for ; n > 0 && interval < p.most; n-- {
+		interval *= 2
 	}
-	return p.first << n
+	return min(interval, p.most)
 }
 
 // backoffs counts repetitions per object. They start anew when the policy changes, and after a restart.

@@ -38,6 +38,8 @@ type pass[O Object, R any] struct {
 	obj      O
 	resource external.Resource[R]
 	claim    external.Claim
+	// minted is set where this pass minted the claim.
+	minted bool
 	// inputs is the version of what the object refers to.
 	inputs string
 	// observed is what the cloud holds, once that is known.
@@ -161,6 +163,9 @@ func (p *pass[O, R]) keep(ctx context.Context, observed *R) (outcome, bool, erro
 // adoptByID takes the cloud resource that the spec names.
 func (p *pass[O, R]) adoptByID(ctx context.Context, id string) (outcome, bool, error) {
 	observed, err := p.resource.Get(ctx, id)
+	if clouderr.Is(err, clouderr.NotFound) && !p.claim.IsZero() && !p.observing() {
+		return p.find(ctx) // it was adopted once, and is gone since
+	}
 	if clouderr.Is(err, clouderr.NotFound) {
 		return missing(fmt.Sprintf("spec.import.id: there is no %s %s; correct the id, or remove spec.import to create one.", p.noun, id), true, p.resync()), false, nil
 	}
@@ -189,13 +194,13 @@ func (p *pass[O, R]) find(ctx context.Context) (outcome, bool, error) {
 		}
 		return p.foreign(identity), false, nil
 	case claimAmbiguous:
-		return stuck("Ambiguous", v1alpha1.ReasonAmbiguous, fmt.Sprintf("Several %ss in the cloud fit this object; set spec.import.id to the one that is meant.", p.noun), p.resync()), false, nil
+		return p.ambiguous(), false, nil
 	case claimNone:
 	}
 	if p.observing() {
 		return missing(fmt.Sprintf("There is no such %s in the cloud; managementPolicy is Observe, so none is created.", p.noun), false, p.resync()), false, nil
 	}
-	if p.adopting() {
+	if p.adopting() && p.claim.IsZero() {
 		return missing(fmt.Sprintf("spec.import.byName: there is no such %s in the cloud; remove spec.import to create one.", p.noun), true, p.resync()), false, nil
 	}
 	return p.create(ctx)
@@ -246,6 +251,12 @@ func (p *pass[O, R]) foreign(identity external.Identity) outcome {
 	return stuck(string(clouderr.Exists), v1alpha1.ReasonAlreadyExists, message, p.resync())
 }
 
+// ambiguous is the outcome where several cloud resources fit.
+func (p *pass[O, R]) ambiguous() outcome {
+	message := fmt.Sprintf("Several %ss in the cloud fit this object; set spec.import.id to the one that is meant.", p.noun)
+	return stuck("Ambiguous", v1alpha1.ReasonAmbiguous, message, p.resync())
+}
+
 // create makes the cloud resource. The claim is written first: whatever happens after the call, the resource is found
 // again by it.
 func (p *pass[O, R]) create(ctx context.Context) (outcome, bool, error) {
@@ -279,8 +290,13 @@ func (p *pass[O, R]) taken(ctx context.Context, exists error) (outcome, bool, er
 	switch {
 	case err != nil:
 		return p.failed(fmt.Sprintf("look for the %s", p.noun), v1alpha1.OperationCreate, err), false, nil
+	case decision == claimOurs && p.minted && !identity.ClaimKnown:
+		// It cannot say whose it is, and was there before the first call that could have made ours.
+		return p.foreign(identity), false, nil
 	case decision == claimOurs || decision == claimAdopt:
 		return p.take(ctx, nil, identity, decision == claimAdopt)
+	case decision == claimAmbiguous:
+		return p.ambiguous(), false, nil
 	case decision == claimForeign:
 		return p.foreign(identity), false, nil
 	}
@@ -299,7 +315,7 @@ func (p *pass[O, R]) converge(ctx context.Context) outcome {
 		return p.reportDrift(append(append([]string{}, changes.Paths...), changes.Immutable...))
 	}
 	if len(changes.Immutable) > 0 {
-		p.status().Drift = changes.Immutable
+		p.status().Drift = bounded(changes.Immutable)
 		return stuck("ImmutableField", v1alpha1.ReasonImmutableField, fmt.Sprintf(
 			"The %s differs from the spec in %s, which the cloud cannot change: set the spec to what the cloud holds, or delete this object and create it anew.",
 			p.noun, conditions.Enumerate(changes.Immutable)), p.resync())
@@ -358,8 +374,7 @@ func (p *pass[O, R]) begin(op external.Operation) outcome {
 func (p *pass[O, R]) poll(ctx context.Context, op v1alpha1.Operation) (outcome, error) {
 	poller, ok := p.resource.(external.Poller)
 	if !ok {
-		p.status().Operation = nil
-		return p.sync(ctx)
+		return p.watch(ctx, op)
 	}
 	progress, err := poller.Poll(ctx, external.Operation{ID: op.ID, Verb: external.Verb(op.Verb)})
 	switch {
@@ -381,6 +396,24 @@ func (p *pass[O, R]) poll(ctx context.Context, op v1alpha1.Operation) (outcome, 
 	}
 	p.note(corev1.EventTypeNormal, string(op.Verb)+"d", string(op.Verb), fmt.Sprintf("The cloud finished to %s the %s.", strings.ToLower(string(op.Verb)), p.noun))
 	return p.sync(ctx)
+}
+
+// watch waits for an operation that cannot be asked about: it ends when the resource says so.
+func (p *pass[O, R]) watch(ctx context.Context, op v1alpha1.Operation) (outcome, error) {
+	observed, err := p.resource.Get(ctx, p.status().ID)
+	switch {
+	case clouderr.Is(err, clouderr.NotFound):
+		p.status().Operation = nil
+		return p.sync(ctx)
+	case err != nil:
+		return p.failed(fmt.Sprintf("look at the %s", p.noun), op.Verb, err), nil
+	}
+	if health := p.Kind.Report(p.obj, observed); health.State == external.Progressing {
+		return progressing(op.Verb, health.Message), nil
+	}
+	p.status().Operation = nil
+	p.observed = observed
+	return p.converge(ctx), nil
 }
 
 // recordProgress keeps how a running operation stands.
@@ -456,6 +489,7 @@ func (p *pass[O, R]) mint(ctx context.Context) error {
 	if err := p.Client.Patch(ctx, patched, client.MergeFromWithOptions(p.obj, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("write the claim: %w", err)
 	}
+	p.minted = p.claim.IsZero()
 	p.claim = claim
 	p.obj.SetAnnotations(patched.GetAnnotations())
 	p.obj.SetFinalizers(patched.GetFinalizers())

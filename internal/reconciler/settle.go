@@ -66,6 +66,9 @@ func (l *loop[O, R]) result(obj O, w wait) ctrl.Result {
 // state writes an outcome into the common part of the status.
 func state(obj Object, o outcome, inputs string, now metav1.Time) {
 	status, generation := obj.CommonStatus(), obj.GetGeneration()
+	if o.paused.reason != "" && status.ObservedGeneration >= 0 {
+		generation = status.ObservedGeneration // what was changed while paused was not looked at
+	}
 	set := func(conditionType string, s statement) {
 		conditions.Set(&status.Conditions, metav1.Condition{
 			Type: conditionType, Status: s.status, Reason: s.reason, Message: s.message, ObservedGeneration: generation,

@@ -22,6 +22,8 @@ type wanted struct {
 	defaultEnterpriseProjectID string
 	labels                     map[string]string
 	configurations             []configuration
+	// unclaimed is set while nobody has seen the claim on the application.
+	unclaimed bool
 	// written are the environments for which this object wrote a configuration before.
 	written []string
 }
@@ -50,6 +52,8 @@ func wantedOf(obj *v1alpha1.Application, defaultEnterpriseProjectID string) want
 	w := wanted{
 		name: obj.CloudName(), description: obj.Spec.Description, enterpriseProjectID: obj.Spec.EnterpriseProjectID,
 		defaultEnterpriseProjectID: defaultEnterpriseProjectID, labels: obj.Spec.Labels,
+		// What was created carries the claim; what is to be adopted has not been looked at.
+		unclaimed: obj.Status.ID == "",
 	}
 	for _, c := range obj.Status.Configurations {
 		w.written = append(w.written, c.EnvironmentID)

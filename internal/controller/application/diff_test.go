@@ -153,10 +153,11 @@ func TestLooksAtConfigurationsOnlyWhereTheyMatter(t *testing.T) {
 func TestWantedOf(t *testing.T) {
 	a := &v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
 	unexported := cmp.AllowUnexported(wanted{}, configuration{})
-	if diff := cmp.Diff(wanted{name: "shop", defaultEnterpriseProjectID: "ep"}, wantedOf(a, "ep"), unexported); diff != "" {
+	if diff := cmp.Diff(wanted{name: "shop", defaultEnterpriseProjectID: "ep", unclaimed: true}, wantedOf(a, "ep"), unexported); diff != "" {
 		t.Errorf("what is left out is managed (-want +got):\n%s", diff)
 	}
 	a.Spec = v1alpha1.ApplicationSpec{Name: "web", Description: new(""), EnterpriseProjectID: "ep-1", Labels: map[string]string{}}
+	a.Status.ID = "id-1"
 	a.Status.Configurations = []v1alpha1.ObservedApplicationConfiguration{{EnvironmentID: "e1"}, {EnvironmentID: "e2"}}
 	want := wanted{name: "web", description: new(""), enterpriseProjectID: "ep-1", labels: map[string]string{}, written: []string{"e1", "e2"}}
 	if diff := cmp.Diff(want, wantedOf(a, ""), unexported); diff != "" {

@@ -24,14 +24,14 @@ type resource struct {
 }
 
 // Get observes the application, with its configurations where they matter. The detail may leave labels out: where they
-// are managed, the list tells them.
+// are managed, or the claim among them was not seen yet, the list tells them.
 func (r *resource) Get(ctx context.Context, id string) (*observed, error) {
 	a, err := r.cloud.GetApplication(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	o := &observed{Application: *a, labelsKnown: a.Labels != nil}
-	if !o.labelsKnown && r.wanted.labels != nil {
+	if !o.labelsKnown && (r.wanted.labels != nil || r.wanted.unclaimed) {
 		if o, err = r.listed(ctx, o); err != nil {
 			return nil, err
 		}

@@ -35,6 +35,8 @@ type wanted struct {
 	gray *v1alpha1.GrayRelease
 	// recorded are the versions that can be rolled back to.
 	recorded []string
+	// unclaimed is set while nobody has seen the claim on the component.
+	unclaimed bool
 	// workloadContent is taken at creation only.
 	workloadContent string
 }
@@ -61,8 +63,10 @@ func wantedOf(obj *v1alpha1.Component, refs body.Resolved) wanted {
 		name: obj.CloudName(), environmentID: refs.EnvironmentID, body: body.Wanted(obj, refs), strategy: body.Strategy(spec),
 		sensitive: body.Values(obj), labels: spec.Labels, version: spec.Version, replicas: spec.Replicas, hosts: spec.Hosts,
 		workloadContent: spec.WorkloadContent,
-		stopped:         spec.State == v1alpha1.ComponentStopped,
-		restartedAt:     obj.Annotations[v1alpha1.RestartedAtAnnotation], handledRestart: obj.Status.RestartedAt,
+		// What was created carries the claim; what is to be adopted has not been looked at.
+		unclaimed:   obj.Status.ID == "",
+		stopped:     spec.State == v1alpha1.ComponentStopped,
+		restartedAt: obj.Annotations[v1alpha1.RestartedAtAnnotation], handledRestart: obj.Status.RestartedAt,
 	}
 	if spec.DeployStrategy != nil {
 		w.gray = spec.DeployStrategy.GrayRelease

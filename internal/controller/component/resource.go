@@ -43,7 +43,7 @@ func (r *resource) Get(ctx context.Context, id string) (*observed, error) {
 		return nil, err
 	}
 	o := &observed{Component: *c, labelsKnown: c.Labels != nil}
-	if !o.labelsKnown && r.wanted.labels != nil {
+	if !o.labelsKnown && (r.wanted.labels != nil || r.wanted.unclaimed) {
 		if err := r.addLabels(ctx, o); err != nil {
 			return nil, err
 		}

@@ -110,7 +110,7 @@ func (r *resource) Update(ctx context.Context, before *observed, changes externa
 	if changesResources(changes) {
 		resources, err := r.cloud.SetEnvironmentResources(ctx, before.ID, r.wanted.resources)
 		if err != nil {
-			return nil, nil, err
+			return &after, nil, err
 		}
 		after.Resources = resources
 	}

@@ -1,0 +1,72 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package reconciler
+
+import (
+	"testing"
+	"time"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/external"
+)
+
+func TestEditWhilePausedIsNoDrift(t *testing.T) {
+	w := newSettledWorld(t, described("before"))
+	w.annotate(v1alpha1.PausedAnnotation, "true")
+	w.pass()
+	w.edit(described("after"))
+	w.pass()
+	w.annotate(v1alpha1.PausedAnnotation, "")
+	w.pass()
+	w.told("Normal Updated Updated spec.description.")
+	if w.counters.repaired != 0 {
+		t.Errorf("repaired %d: the user's own edit counts as drift", w.counters.repaired)
+	}
+}
+
+func TestEditWhilePausedDoesNotClaimToBeReady(t *testing.T) {
+	w := newSettledWorld(t, described("before"))
+	w.annotate(v1alpha1.PausedAnnotation, "true")
+	w.edit(described("after"))
+	w.pass()
+	if e := w.object(); e.Status.ObservedGeneration == e.Generation {
+		w.says("Synced=False/Pending")
+	}
+}
+
+func TestAdoptedByNameAndGone(t *testing.T) {
+	w := newWorld(t, object(imported(v1alpha1.Import{ByName: true})))
+	w.cloud.add(thing{name: "dev"})
+	w.pass()
+	w.recorder.took()
+	w.cloud.things = nil
+	w.clock.SetTime(now.Add(2 * time.Hour))
+	w.pass()
+	t.Log(w.recorder.took(), w.message("Ready"))
+	w.says("Ready=True/Available")
+}
+
+func TestUnmarkableStrangerMadeJustBefore(t *testing.T) {
+	w := newWorld(t, object())
+	w.cloud.unmarkable = true
+	w.cloud.add(thing{name: "dev", createdAt: now.Add(-30 * time.Second)})
+	w.pass()
+	w.says("Ready=False/AlreadyExists")
+}
+
+func TestOperationWithoutAPollerIsNotDisturbed(t *testing.T) {
+	w := newWorld(t, object(described("mine")))
+	w.cloud.create = func(claim external.Claim) (*thing, *external.Operation, error) {
+		made := w.cloud.add(thing{name: "dev", claim: claim.Token, health: external.Health{State: external.Progressing}})
+		return made, &external.Operation{Verb: external.VerbCreate}, nil
+	}
+	w.pass()
+	w.cloud.took()
+	w.pass()
+	w.called("get id-1")
+	w.says("Ready=False/Creating")
+	if w.object().Status.Operation == nil {
+		t.Error("the operation is forgotten while it runs")
+	}
+}
