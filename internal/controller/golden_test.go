@@ -374,8 +374,9 @@ func readable(body []byte) string {
 }
 
 var (
-	idPattern      = regexp.MustCompile(`"id": "([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})"`)
-	timePattern    = regexp.MustCompile(`("(?:create_time|update_time)": )[0-9]+`)
+	idPattern      = regexp.MustCompile(`"(?:id|component_id)": "([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})"`)
+	jobPattern     = regexp.MustCompile(`JOB[0-9a-f]{8}-[0-9a-f-]{27}`)
+	timePattern    = regexp.MustCompile(`("(?:create_time|update_time|begin_time|end_time)": )(?:[0-9]+|"[^"]*")`)
 	requestPattern = regexp.MustCompile(`("request_?[iI]d": )"[^"]*"`)
 )
 
@@ -387,6 +388,13 @@ func (l *traffic) normalized() string {
 	text := strings.ReplaceAll(l.text.String(), cloudsim.DefaultProjectID, "{project}")
 	text = timePattern.ReplaceAllString(text, `$1"{time}"`)
 	text = requestPattern.ReplaceAllString(text, `$1"{request}"`)
+	for i := 1; ; i++ {
+		job := jobPattern.FindString(text)
+		if job == "" {
+			break
+		}
+		text = strings.ReplaceAll(text, job, fmt.Sprintf("{job-%d}", i))
+	}
 	for i := 1; ; i++ {
 		id := idPattern.FindStringSubmatch(text)
 		if id == nil {
@@ -429,6 +437,7 @@ var kinds = []struct {
 }{
 	{"environment", func(t *testing.T) *world { return newWorld(t) }, environmentScenarios},
 	{"application", newApplicationWorld, applicationScenarios},
+	{"component", newComponentWorld, componentScenarios},
 }
 
 func TestGolden(t *testing.T) {
