@@ -86,13 +86,35 @@ func (p *pass[O, R]) run(ctx context.Context) (outcome, error) {
 	if p.claim, err = external.ParseClaim(p.obj.GetAnnotations()[v1alpha1.ClaimAnnotation]); err != nil {
 		return stuck("Invalid", v1alpha1.ReasonRejected, fmt.Sprintf("metadata.annotations[%s]: %v", v1alpha1.ClaimAnnotation, err), p.resync()), nil
 	}
-	if p.resource, err = p.Kind.Bind(ctx, p.obj, external.ForSync); err != nil {
+	if err := p.bind(ctx); err != nil {
 		return p.failed("resolve what the spec refers to", "", err), nil
 	}
 	if op := p.status().Operation; op != nil {
 		return p.poll(ctx, *op)
 	}
 	return p.sync(ctx)
+}
+
+// maxBinds is how often a pass resolves references that change meanwhile.
+const maxBinds = 3
+
+// bind resolves what the spec refers to, anew where it changed meanwhile: the inputs that are written down must be those
+// that were used, or the object would be looked at once more for nothing.
+func (p *pass[O, R]) bind(ctx context.Context) error {
+	for range maxBinds {
+		resource, err := p.Kind.Bind(ctx, p.obj, external.ForSync)
+		if err != nil {
+			return err
+		}
+		p.resource = resource
+		inputs, err := p.inputsOf(ctx)
+		if err != nil || inputs == p.inputs {
+			return err
+		}
+		p.inputs = inputs
+	}
+	p.inputs = "" // they never came to rest: look again
+	return nil
 }
 
 // inputsOf identifies what, beside the spec, the object must be looked at for again.
