@@ -7,6 +7,7 @@ package conditions
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -63,3 +64,6 @@ func Enumerate(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// Count is n as a status holds it: at least 0, and at most what 32 bits hold.
+func Count(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }

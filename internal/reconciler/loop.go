@@ -6,7 +6,6 @@ package reconciler
 import (
 	"context"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -441,7 +440,7 @@ func (p *pass[O, R]) watch(ctx context.Context, op v1alpha1.Operation) (outcome,
 // recordProgress keeps how a running operation stands.
 func (p *pass[O, R]) recordProgress(progress external.Progress) {
 	op := p.status().Operation
-	op.TasksDone, op.TasksTotal, op.CurrentTask = count(progress.TasksDone), count(progress.TasksTotal), progress.CurrentTask
+	op.TasksDone, op.TasksTotal, op.CurrentTask = conditions.Count(progress.TasksDone), conditions.Count(progress.TasksTotal), progress.CurrentTask
 	p.recordPolled()
 }
 
@@ -451,9 +450,6 @@ func (p *pass[O, R]) recordPolled() {
 		p.recordPart(observer.Polled())
 	}
 }
-
-// count is n as status holds it.
-func count(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
 // report states that the cloud holds what the spec says.
 func (p *pass[O, R]) report() outcome {

@@ -5,10 +5,10 @@ package application
 
 import (
 	"fmt"
-	"math"
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
+	"servicestage.dev/operator/internal/conditions"
 	"servicestage.dev/operator/internal/external"
 )
 
@@ -17,12 +17,12 @@ func report(obj *v1alpha1.Application, o *observed) external.Health {
 	status := &obj.Status
 	status.Name = o.Name
 	status.EnterpriseProjectID = servicestage.EnterpriseProject(o.EnterpriseProjectID)
-	status.ComponentCount = int32(min(o.ComponentCount, math.MaxInt32))
+	status.ComponentCount = conditions.Count(o.ComponentCount)
 	if o.configurations != nil {
 		status.Configurations = nil
 		for _, id := range o.ours {
 			status.Configurations = append(status.Configurations, v1alpha1.ObservedApplicationConfiguration{
-				EnvironmentID: id, Variables: int32(min(len(o.configurations[id]), math.MaxInt32)),
+				EnvironmentID: id, Variables: conditions.Count(len(o.configurations[id])),
 			})
 		}
 	}

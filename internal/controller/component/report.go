@@ -5,7 +5,6 @@ package component
 
 import (
 	"fmt"
-	"math"
 	"regexp"
 	"strconv"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
+	"servicestage.dev/operator/internal/conditions"
 	"servicestage.dev/operator/internal/controller/internal/body"
 	"servicestage.dev/operator/internal/external"
 )
@@ -39,7 +39,7 @@ func report(obj *v1alpha1.Component, o *observed) external.Health {
 	status.ComponentStatus = o.Status.ComponentStatus
 	status.Phase = phaseOf(o.Status.ComponentStatus)
 	status.Version = o.Version
-	status.Replicas, status.AvailableReplicas = count(o.Status.Replica), count(o.Status.AvailableReplica)
+	status.Replicas, status.AvailableReplicas = conditions.Count(o.Status.Replica), conditions.Count(o.Status.AvailableReplica)
 	status.ReadyReplicas = fmt.Sprintf("%d/%d", status.AvailableReplicas, status.Replicas)
 	status.FailDetail = o.Status.FailDetail
 	status.Batch, status.Batches = o.batch, o.batches
@@ -133,7 +133,7 @@ func batchOf(task string) (batch, batches int32) {
 	}
 	n, _ := strconv.Atoi(found[1]) // digits, by the pattern
 	m, _ := strconv.Atoi(found[2])
-	return count(n), count(m)
+	return conditions.Count(n), conditions.Count(m)
 }
 
 // failureOf tells why a job failed, by the task that did.
@@ -214,6 +214,3 @@ func moment(millis int64) *metav1.Time {
 	}
 	return new(metav1.NewTime(time.UnixMilli(millis)).Rfc3339Copy())
 }
-
-// count is n as status holds it.
-func count(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
