@@ -336,7 +336,7 @@ func newWorld(t *testing.T, obj *v1alpha1.Environment, others ...client.Object) 
 		}, dependency.IDVersion[*v1alpha1.Environment]).Guarding()))
 	must(t, graph.Index(t.Context(), indexer{api}))
 	w.loop = definition.loop(Runtime{
-		Client: interceptor.NewClient(api, w.intercept()), Graph: graph, Accounts: w.counters, Metrics: w.counters,
+		Client: interceptor.NewClient(api, w.intercept()), Live: api, Graph: graph, Accounts: w.counters, Metrics: w.counters,
 		Recorder: w.recorder, Clock: w.clock, ResyncInterval: time.Hour, MaxConcurrentReconciles: 1,
 	})
 	return w
