@@ -96,4 +96,6 @@ func (k kind) password(obj *v1alpha1.MicroserviceEngine) func(context.Context) (
 }
 
 // Report copies what was observed into the status.
-func (k kind) Report(obj *v1alpha1.MicroserviceEngine, o *observed) external.Health { return report(obj, o) }
+func (k kind) Report(obj *v1alpha1.MicroserviceEngine, o *observed) external.Health {
+	return report(obj, o)
+}
