@@ -82,8 +82,10 @@ func (w *world) data(target string) map[string]string {
 		w.t.Fatal(err)
 	}
 	maps.Copy(data, configMap.Data)
-	for key, value := range secret.Data {
-		data[key] = string(value)
+	for _, binary := range []map[string][]byte{configMap.BinaryData, secret.Data} {
+		for key, value := range binary {
+			data[key] = string(value)
+		}
 	}
 	return data
 }

@@ -386,6 +386,118 @@ var _ = Describe("A MicroserviceEngine", func() {
 	})
 })
 
+// connected is where an engine's addresses are written.
+func connected(c v1alpha1.Connection) func(*v1alpha1.MicroserviceEngine) {
+	return func(e *v1alpha1.MicroserviceEngine) { e.Spec.Connection = &c }
+}
+
+// configMap reads the ConfigMap of a name; nil where there is none.
+func (w *world) configMap(name string) *corev1.ConfigMap {
+	GinkgoHelper()
+	c := &corev1.ConfigMap{}
+	err := k8s.Get(context.Background(), client.ObjectKey{Namespace: w.namespace, Name: name}, c)
+	Expect(client.IgnoreNotFound(err)).To(Succeed())
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+var _ = Describe("The connection of a MicroserviceEngine", func() {
+	It("is written, repaired without a call to the cloud, renamed, and removed", func() {
+		w := newEngineWorld()
+		e := w.engine("main", connected(v1alpha1.Connection{ConfigMap: "shop"}))
+		w.create(e)
+		engineBecomes(e, "True/Available")
+		c := w.configMap("shop")
+		Expect(c.Data).To(Equal(map[string]string{
+			"ENGINE_ID": e.Status.ID, "ENGINE_NAME": "main", "AUTH_TYPE": "RBAC",
+			"SERVICE_CENTER_ADDRESS": e.Status.Endpoints.ServiceCenter.Master, "KIE_ADDRESS": e.Status.Endpoints.Kie.Master,
+		}))
+		Expect(c.Labels).To(HaveKeyWithValue("app.kubernetes.io/managed-by", "servicestage-operator"))
+		owner := metav1.GetControllerOf(c)
+		Expect(owner).NotTo(BeNil(), "garbage collection removes it with the engine")
+		Expect(owner.UID).To(Equal(e.UID))
+		Expect(e.Status.Connection).To(HaveValue(Equal(v1alpha1.Connection{ConfigMap: "shop"})))
+
+		By("Repairing what a user does to it")
+		w.cloud.ResetCalls()
+		edit(c, func(c *corev1.ConfigMap) { c.Data["KIE_ADDRESS"], c.Data["MORE"] = "http://elsewhere", "1" })
+		Eventually(func() map[string]string { return w.configMap("shop").Data }).
+			Should(And(HaveKeyWithValue("KIE_ADDRESS", e.Status.Endpoints.Kie.Master), Not(HaveKey("MORE"))))
+		w.delete(c)
+		Eventually(func() *corev1.ConfigMap { return w.configMap("shop") }).ShouldNot(BeNil())
+		Expect(w.cloudCalls()).To(BeEmpty())
+
+		By("Writing it elsewhere, with the address that the engine got meanwhile")
+		w.enginePatched(e.Status.ID, cloudsim.Object{"public_ip_id": "ip-1"})
+		edit(e, connected(v1alpha1.Connection{Secret: "shop"}))
+		eventually(e, func(g Gomega) {
+			g.Expect(e.Status.Connection).To(HaveValue(Equal(v1alpha1.Connection{Secret: "shop"})))
+		})
+		Expect(w.configMap("shop")).To(BeNil())
+		secret := &corev1.Secret{}
+		Expect(k8s.Get(context.Background(), client.ObjectKey{Namespace: w.namespace, Name: "shop"}, secret)).To(Succeed())
+		Expect(secret.Data).To(HaveKeyWithValue("KIE_PUBLIC_ADDRESS", []byte(e.Status.Endpoints.PublicKie.Master)))
+		Expect(secret.Data).NotTo(ContainElement(ContainSubstring(rootPassword)))
+
+		By("Removing it")
+		edit(e, func(e *v1alpha1.MicroserviceEngine) { e.Spec.Connection = nil })
+		gone(secret)
+		eventually(e, func(g Gomega) { g.Expect(e.Status.Connection).To(BeNil()) })
+	})
+
+	It("leaves what is someone else's alone, and says so", func() {
+		w := newEngineWorld()
+		theirs := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "shop"}, Data: map[string]string{"theirs": "1"}}
+		w.create(theirs)
+		e := w.engine("main", connected(v1alpha1.Connection{ConfigMap: "shop"}))
+		w.create(e)
+		engineBecomes(e, "False/AlreadyExists")
+		Expect(condition(e, v1alpha1.ConditionStalled)).To(Equal("True/AlreadyExists"))
+		Expect(condition(e, v1alpha1.ConditionSynced)).To(Equal("True/UpToDate"))
+		Expect(message(e, v1alpha1.ConditionReady)).To(HavePrefix(`spec.connection: the ConfigMap "shop" exists and does not belong to this object`))
+		Expect(e.Status.ID).NotTo(BeEmpty())
+		Expect(w.configMap("shop").Data).To(Equal(map[string]string{"theirs": "1"}))
+
+		w.delete(theirs)
+		engineBecomes(e, "True/Available")
+		Expect(w.configMap("shop").Data).To(HaveKey("KIE_ADDRESS"))
+	})
+})
+
+var _ = Describe("What an engine costs", Serial, func() {
+	It("is four calls, polls and two looks to create, six writes where one poll is enough, and nothing at rest", func() {
+		w := newEngineWorld()
+		before := writes()
+		e := w.engine("main", connected(v1alpha1.Connection{ConfigMap: "shop"}))
+		w.create(e)
+		engineBecomes(e, "True/Available")
+		calls := w.cloudCalls()
+		polls := slices.DeleteFunc(slices.Clone(calls), func(call string) bool { return call != "GET "+enginePath+"/jobs/{job_id} 200" })
+		Expect(slices.Compact(calls)).To(haveCalls(
+			"GET "+flavorsPath+" 200", "GET "+vpcPath+" 200", "GET "+subnetPath+" 200", "POST "+enginesPath+" 200",
+			"GET "+enginePath+"/jobs/{job_id} 200", "GET "+enginePath+" 200", "GET "+enginesPath+" 200"))
+		Eventually(func() []string { return w.events(e) }).Should(ConsistOf("Creating", "Created"))
+		// The claim, the status of the operation and of each poll, the ConfigMap, and the two events.
+		Expect(writes()-before-1).To(Equal(1+1+len(polls)+1+2), "beside the test's own")
+
+		By("Resting")
+		w.cloud.ResetCalls()
+		before = writes()
+		version := e.ResourceVersion
+		w.restart()
+		sentinel := w.env("sentinel") // once this one is there, the restarted manager has been through the engine
+		w.create(sentinel)
+		available(sentinel)
+		edit(e, func(e *v1alpha1.MicroserviceEngine) { e.Labels = map[string]string{"touched": "1"} })
+		w.stop()
+		Expect(w.cloudCalls()).To(haveCalls("POST " + environmentsPath + " 200"))
+		Expect(writes()-before-2).To(Equal(2), "the sentinel's, beside the test's own")
+		Expect(e.ResourceVersion).NotTo(Equal(version))
+	})
+})
+
 // retries counts the retries that the cloud was asked for.
 func (w *world) retries() int {
 	n := 0
