@@ -4,7 +4,6 @@
 package environment
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
