@@ -236,6 +236,17 @@ var engineScenarios = []scenario{
 		d.object().Status.ID, d.object().Status.EnterpriseProjectID = "theirs", "ep-2"
 		d.step()
 	}},
+	{"import-by-id-from-another-enterprise-project", func(t *testing.T, w *world) {
+		foreignEngine(w)
+		d := engineOf(w)
+		d.object().Status.ID = "theirs"
+		d.step()
+		if got := d.object().Status.EnterpriseProjectID; got != "ep-2" {
+			t.Errorf("the enterprise project is %q", got)
+		}
+		d.object().Spec.EnterpriseProjectID = "0"
+		same(t, "immutable", d.immutable(), "spec.enterpriseProjectID")
+	}},
 	{"no-op", func(_ *testing.T, w *world) {
 		d := engineOf(w)
 		d.mustCreate()
@@ -290,6 +301,16 @@ var engineScenarios = []scenario{
 		fails(t, err, clouderr.Busy)
 		if !strings.Contains(err.Error(), "the engine is Upgrading") {
 			t.Errorf("the error is %v, want one that names the state", err)
+		}
+	}},
+	{"delete-from-another-enterprise-project", func(t *testing.T, w *world) {
+		foreignEngine(w)
+		d := engineOf(w)
+		d.object().Status.ID = "theirs"
+		op, err := d.remove()
+		must(t, err)
+		if op == nil || op.ID == "" {
+			t.Errorf("the operation is %+v, want a job: the engine would be left over", op)
 		}
 	}},
 	{"delete-what-is-gone", func(t *testing.T, w *world) {

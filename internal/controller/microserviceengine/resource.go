@@ -4,6 +4,7 @@
 package microserviceengine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -43,7 +44,7 @@ var (
 // Get observes the engine. How many instances are registered only the list tells, and matters only of an engine that is
 // at rest.
 func (r *resource) Get(ctx context.Context, id string) (*observed, error) {
-	e, err := r.cloud.GetEngine(ctx, r.enterpriseProjectID, id)
+	e, err := inItsProject(ctx, r, id, func() (*cse.Engine, error) { return r.cloud.GetEngine(ctx, r.enterpriseProjectID, id) })
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +65,30 @@ func (r *resource) Get(ctx context.Context, id string) (*observed, error) {
 		}
 	}
 	return o, nil
+}
+
+// inItsProject makes a call about an engine. The cloud also says that there is none where the call names another enterprise
+// project than the engine's, to which it may have been migrated: the list, which holds all, tells.
+func inItsProject[T any](ctx context.Context, r *resource, id string, call func() (T, error)) (T, error) {
+	result, err := call()
+	if !clouderr.Is(err, clouderr.NotFound) {
+		return result, err
+	}
+	for e, listErr := range r.cloud.ListEngines(ctx) {
+		if listErr != nil {
+			return result, listErr
+		}
+		if e.ID != id || e.Status == cse.StatusDeleted {
+			continue
+		}
+		project := cmp.Or(e.EnterpriseProjectID, cse.DefaultEnterpriseProject)
+		if project == r.enterpriseProjectID {
+			return result, clouderr.New(clouderr.Transient, "the cloud lists the engine %s and says that there is none", id)
+		}
+		r.enterpriseProjectID = project
+		return call()
+	}
+	return result, err
 }
 
 // Find yields the engines of the name. Where one is found, its enterprise project is what further calls name.
@@ -222,7 +247,7 @@ func (r *resource) resize(ctx context.Context, o *observed) (*external.Operation
 
 // Delete starts the deletion of the engine. A refusal because of its state says which state that is.
 func (r *resource) Delete(ctx context.Context, id string) (*external.Operation, error) {
-	job, err := r.cloud.DeleteEngine(ctx, r.enterpriseProjectID, id)
+	job, err := inItsProject(ctx, r, id, func() (*cse.EngineJob, error) { return r.cloud.DeleteEngine(ctx, r.enterpriseProjectID, id) })
 	if clouderr.Is(err, clouderr.Busy) {
 		return nil, r.explain(ctx, id, err)
 	}
