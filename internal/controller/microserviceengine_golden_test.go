@@ -4,6 +4,7 @@
 package controller_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -43,10 +44,13 @@ type driven interface {
 	start() (*external.Operation, error)
 	end(op *external.Operation) external.Progress
 	mustCreate()
-	find() []string
+	// adopt looks for the engine, observes what it finds, and returns the ids.
+	adopt() []string
 	// step looks at the engine, and does what differs, which must be the paths given.
 	step(want ...string) *external.Operation
 	immutable() []string
+	// get observes the engine of an id.
+	get(id string) error
 	remove() (*external.Operation, error)
 	bindFails() error
 	object() *v1alpha1.MicroserviceEngine
@@ -157,6 +161,31 @@ func (d engineDriver[R]) compare() (external.Changes, *R, external.Resource[R]) 
 	return handle.Diff(observed), observed, handle
 }
 
+func (d engineDriver[R]) adopt() []string {
+	d.t.Helper()
+	d.traffic.heading("find")
+	handle := d.bind(external.ForSync)
+	var ids []string
+	for found, err := range handle.Find(d.t.Context(), ourClaim) {
+		must(d.t, err)
+		ids = append(ids, handle.Identity(found).ID)
+	}
+	for _, id := range ids {
+		observed, err := handle.Get(d.t.Context(), id)
+		must(d.t, err)
+		d.kind.Report(d.obj, observed)
+	}
+	return ids
+}
+
+func (d engineDriver[R]) get(id string) error {
+	observed, err := d.bind(external.ForSync).Get(d.t.Context(), id)
+	if err == nil {
+		d.kind.Report(d.obj, observed)
+	}
+	return err
+}
+
 func (d engineDriver[R]) remove() (*external.Operation, error) {
 	d.t.Helper()
 	d.traffic.heading("delete")
@@ -204,6 +233,15 @@ var engineScenarios = []scenario{
 		_, err := engineOf(w, func(s *v1alpha1.MicroserviceEngineSpec) { s.Network.VPCID = "vpc-9" }).start()
 		fails(t, err, clouderr.Invalid)
 	}},
+	{"create-in-a-subnet-of-another-vpc", func(t *testing.T, w *world) {
+		_, err := w.cloud.PutResource("vpc", "subnets", cloudsim.Object{"id": "subnet-2", "name": "other", "vpc_id": "vpc-2", "cidr": "10.0.0.0/24"})
+		must(t, err)
+		_, err = engineOf(w, func(s *v1alpha1.MicroserviceEngineSpec) { s.Network.SubnetID = "subnet-2" }).start()
+		fails(t, err, clouderr.Invalid)
+		if !strings.Contains(err.Error(), "spec.network.subnetID: the subnet subnet-2 (other) belongs to the VPC vpc-2") {
+			t.Errorf("the error is %v", err)
+		}
+	}},
 	{"create-with-a-name-that-is-taken", func(t *testing.T, w *world) {
 		foreignEngine(w)
 		_, err := engineOf(w).start()
@@ -231,10 +269,9 @@ var engineScenarios = []scenario{
 	}},
 	{"import-by-name", func(t *testing.T, w *world) {
 		foreignEngine(w)
-		d := engineOf(w)
-		same(t, "found", d.find(), "theirs")
-		d.object().Status.ID, d.object().Status.EnterpriseProjectID = "theirs", "ep-2"
-		d.step()
+		_, err := w.cloud.PutResource("cse", "engines", cloudsim.Object{"id": "gone", "name": "main", "status": "Deleted"})
+		must(t, err)
+		same(t, "found", engineOf(w).adopt(), "theirs")
 	}},
 	{"import-by-id-from-another-enterprise-project", func(t *testing.T, w *world) {
 		foreignEngine(w)
@@ -353,6 +390,29 @@ func TestEngineWaitsForItsPassword(t *testing.T) {
 	} else {
 		waitsFor(t, err, "spec.rootPasswordSecretRef")
 	}
+}
+
+// Only the list tells how many instances are registered.
+func TestEngineTellsItsUse(t *testing.T) {
+	w := newEngineWorld(t)
+	foreignEngine(w)
+	w.fault(cloudsim.Fault{
+		Name: "used", Match: cloudsim.Match{Method: "GET", Path: "/v2/*/enginemgr/engines"}, Action: cloudsim.FaultStatus, Status: 200,
+		Body: json.RawMessage(`{"total": 2, "data": [{"id": "other", "usedInstance": 1}, {"id": "theirs", "usedInstance": 7}]}`),
+	})
+	d := engineOf(w, func(s *v1alpha1.MicroserviceEngineSpec) { s.EnterpriseProjectID = "ep-2" })
+	must(t, d.get("theirs"))
+	if got := d.object().Status.Instances; got == nil || *got != (v1alpha1.EngineInstances{Limit: 100, Used: 7}) {
+		t.Errorf("instances are %+v", got)
+	}
+}
+
+// A cloud may go on showing an engine that it has deleted.
+func TestDeletedEngineIsGone(t *testing.T) {
+	w := newEngineWorld(t)
+	_, err := w.cloud.PutResource("cse", "engines", cloudsim.Object{"id": "gone", "name": "main", "status": "Deleted"})
+	must(t, err)
+	fails(t, engineOf(w).get("gone"), clouderr.NotFound)
 }
 
 // What refers to an engine waits until it was available once, and keeps what it is bound to from then on.
