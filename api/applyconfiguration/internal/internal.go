@@ -1204,7 +1204,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: hostExtendPath
       type:
         scalar: string
-      default: None
     - name: hostPath
       type:
         scalar: string
@@ -1214,7 +1213,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rotate
       type:
         scalar: string
-      default: Hourly
 - name: dev.servicestage.operator.api.v1alpha1.ManagementPolicy
   scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.Mesher
