@@ -144,7 +144,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	cfg.Registry.MustRegister(pool, metrics.NewResources(mgr.GetCache(), mgr.GetScheme(), mgr.Elected()))
 	accounts := account.NewResolver(mgr.GetClient(), pool)
 	rt := reconciler.Runtime{
-		Client:                  mgr.GetClient(),
+		Client:                  client.WithFieldOwner(mgr.GetClient(), reconciler.FieldOwner),
 		Graph:                   dependency.NewGraph(mgr.GetClient()),
 		Accounts:                pool,
 		Metrics:                 loopMetrics,

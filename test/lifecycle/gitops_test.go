@@ -36,6 +36,16 @@ func manifest(obj client.Object) *unstructured.Unstructured {
 	return u
 }
 
+// fieldsOf are the fields of an object, or of a part of it, that belong to the operator.
+func fieldsOf(obj client.Object, subresource string) string {
+	for _, entry := range obj.GetManagedFields() {
+		if entry.Manager == reconciler.FieldOwner && entry.Subresource == subresource {
+			return string(entry.FieldsV1.Raw)
+		}
+	}
+	return ""
+}
+
 var _ = Describe("To GitOps tools", func() {
 	var w *world
 	var objects []reconciler.Object
@@ -63,6 +73,8 @@ var _ = Describe("To GitOps tools", func() {
 			Expect(obj.GetGeneration()).To(Equal(int64(1)), "the operator never writes spec")
 			Expect(obj.GetFinalizers()).To(Equal([]string{v1alpha1.Finalizer}))
 			Expect(obj.GetAnnotations()).To(HaveKey(v1alpha1.ClaimAnnotation))
+			Expect(fieldsOf(obj, "")).To(And(ContainSubstring(v1alpha1.ClaimAnnotation), ContainSubstring(v1alpha1.Finalizer), Not(ContainSubstring("f:spec"))))
+			Expect(fieldsOf(obj, "status")).To(And(ContainSubstring("f:conditions"), Not(ContainSubstring("f:spec"))))
 		}
 	}
 
