@@ -65,7 +65,8 @@ test-integrations: ## What is offered to Flux, Argo CD, Prometheus and Grafana a
 	@promtool=$$($(TOOL) promtool) && \
 	  $(PROGRESS) "promtool check rules" "$$promtool" check rules config/prometheus/rules.yaml && \
 	  $(PROGRESS) "promtool test rules" "$$promtool" test rules config/prometheus/rules_test.yaml
-	@cd test/integrations && ../../$(PROGRESS) "integration tests" go test -timeout 20m $(TESTFLAGS) ./...
+	@# Uncached: what these tests read is outside of their module, where go test does not look for changes.
+	@cd test/integrations && ../../$(PROGRESS) "integration tests" go test -count=1 -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: test-e2e
 test-e2e: ## The built manager, the built simulator and a real API server as separate processes.
