@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudsim"
@@ -124,7 +125,12 @@ var _ = Describe("A CloudAccount", func() {
 		a := w.account("default")
 		accountBecomes(a, "False/CredentialsNotReady")
 		for i := range 10 {
-			becomes(w.env(fmt.Sprintf("late-%d", i)), "False/CredentialsNotReady")
+			late := w.env(fmt.Sprintf("late-%d", i))
+			Eventually(func(g Gomega) { // whoever had a call under way tells of the refusal itself first
+				g.Expect(k8s.Get(context.Background(), client.ObjectKeyFromObject(late), late)).To(Succeed())
+				g.Expect(message(late, v1alpha1.ConditionReady)).To(ContainSubstring(`CloudAccount "default" is not ready`))
+			}).Should(Succeed())
+			becomes(late, "False/CredentialsNotReady")
 		}
 		Expect(w.refusals()).To(BeNumerically("<=", 4), "at most one per worker that had a call under way")
 		becomes(e, "True/Available")
