@@ -48,6 +48,10 @@ func TestStatedLimitsAreTold(t *testing.T) {
 		t.Errorf("%d series of the account, %v; want 2", n, err)
 	}
 
+	if problems, err := testutil.GatherAndLint(w.registry); err != nil || len(problems) > 0 {
+		t.Errorf("names that are not by Prometheus' conventions: %v, %v", problems, err)
+	}
+
 	w.pool.Forget(client.ObjectKeyFromObject(account))
 	says("once the account is gone", "")
 	if n, err := testutil.GatherAndCount(w.registry, "servicestage_cloud_requests_total", "servicestage_cloud_throttled_total"); err != nil || n != 0 {

@@ -42,6 +42,7 @@ func TestLoopMetrics(t *testing.T) {
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "servicestage_drift_repaired_fields_total", "servicestage_reconciliations_total"); err != nil {
 		t.Error(err)
 	}
+	lint(t, registry)
 	for result, seconds := range map[string]float64{"Succeeded": 90, "Failed": 1} {
 		families, err := registry.Gather()
 		if err != nil {
@@ -63,6 +64,18 @@ func TestLoopMetrics(t *testing.T) {
 		if !found {
 			t.Errorf("no operation %s", result)
 		}
+	}
+}
+
+// lint fails where a metric is not named by Prometheus' conventions.
+func lint(t *testing.T, registry *prometheus.Registry) {
+	t.Helper()
+	problems, err := testutil.GatherAndLint(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range problems {
+		t.Errorf("%s: %s", problem.Metric, problem.Text)
 	}
 }
 
@@ -119,6 +132,7 @@ func TestResourcesBeforeAndAfterTheManagerActs(t *testing.T) {
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want.String())); err != nil {
 		t.Error(err)
 	}
+	lint(t, registry)
 }
 
 func TestAKindThatCannotBeListedLeavesTheOthers(t *testing.T) {

@@ -21,6 +21,9 @@ import (
 // runbooks is where runbook_url leads, and what the page is here.
 const runbooks = "https://servicestage.dev/operator/docs/runbooks.md"
 
+// anchor is where a section of that name is on its page.
+func anchor(heading string) string { return strings.ToLower(heading) }
+
 func alerts(t *testing.T) []rulefmt.Rule {
 	t.Helper()
 	groups, errs := rulefmt.ParseFile(filepath.Join(root, "config", "prometheus", "rules.yaml"), false, model.LegacyValidation,
@@ -68,7 +71,7 @@ func TestEveryAlertHasARunbook(t *testing.T) {
 	}
 	for _, rule := range alerts(t) {
 		wanted = append(wanted, rule.Alert)
-		if want := runbooks + "#" + strings.ToLower(rule.Alert); rule.Annotations["runbook_url"] != want {
+		if want := runbooks + "#" + anchor(rule.Alert); rule.Annotations["runbook_url"] != want {
 			t.Errorf("%s: runbook_url %q, want %q", rule.Alert, rule.Annotations["runbook_url"], want)
 		}
 	}
