@@ -132,6 +132,14 @@ type Identity struct {
 	CreatedAt time.Time
 }
 
+// Unclaimed says whether the observation shows that nobody claims the resource.
+func (i Identity) Unclaimed() bool { return i.ClaimKnown && i.Claim == "" }
+
+// ClaimedByOther says whether the observation shows the claim of another than the given one.
+func (i Identity) ClaimedByOther(own Claim) bool {
+	return i.ClaimKnown && i.Claim != "" && i.Claim != own.Token
+}
+
 // Changes is the difference between a spec and an observation.
 type Changes struct {
 	// Paths that differ and can be changed, for example "spec.description", sorted.
