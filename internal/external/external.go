@@ -81,6 +81,13 @@ type PollObserver[R any] interface {
 	Polled() *R
 }
 
+// Describer is implemented by kinds that can say what was observed in the words of a spec, for whoever shows it to people.
+type Describer[O client.Object, R any] interface {
+	// Describe returns an object whose spec says what was observed, with ids for references and every value in the clear.
+	// What was not looked at is left out. Pure.
+	Describe(observed *R) O
+}
+
 // Verb says what an operation does.
 type Verb string
 

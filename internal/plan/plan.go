@@ -56,6 +56,11 @@ type Result struct {
 	Held string
 	// Message adds to the action what a reader must know.
 	Message string
+	// After is the object with the status that the loop would give it, where the cloud resource was found.
+	After reconciler.Object
+	// Cloud says in a spec what the cloud holds, where the resource was found and its kind can tell. Its values are in the
+	// clear.
+	Cloud reconciler.Object
 }
 
 // Func plans an object of one kind. Errors are those of Bind and of the cloud: what would be done cannot be told.
@@ -107,7 +112,24 @@ func (p *planner[O, R]) plan(ctx context.Context) (Result, error) {
 	if err != nil || observed == nil {
 		return result, err
 	}
-	return p.compare(observed, result), nil
+	result = p.compare(observed, result)
+	err = p.describe(observed, &result)
+	return result, err
+}
+
+// describe adds what was observed to the result.
+func (p *planner[O, R]) describe(observed *R, r *Result) error {
+	after, ok := p.obj.DeepCopyObject().(O)
+	if !ok {
+		return fmt.Errorf("a copy of %T is no %T", p.obj, p.obj)
+	}
+	after.CommonStatus().ID = r.ID
+	p.kind.Report(after, observed)
+	r.After = after
+	if describer, ok := p.kind.(external.Describer[O, R]); ok {
+		r.Cloud = describer.Describe(observed)
+	}
+	return nil
 }
 
 // deletion is what becomes of the cloud resource of an object that is being deleted.
@@ -285,4 +307,6 @@ func (p *planner[O, R]) observing() bool {
 	return p.spec().ManagementPolicy == v1alpha1.ManagementPolicyObserve
 }
 
-func (p *planner[O, R]) paused() bool { return p.obj.GetAnnotations()[v1alpha1.PausedAnnotation] == "true" }
+func (p *planner[O, R]) paused() bool {
+	return p.obj.GetAnnotations()[v1alpha1.PausedAnnotation] == "true"
+}

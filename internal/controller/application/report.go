@@ -33,7 +33,8 @@ func report(obj *v1alpha1.Application, o *observed) external.Health {
 // SpecOf is the spec that says what the cloud holds of an application: applied, it changes nothing. Environments are
 // referred to by id, and every value is there in the clear.
 func SpecOf(a *servicestage.Application, configurations []servicestage.ApplicationConfiguration) v1alpha1.ApplicationSpec {
-	spec := v1alpha1.ApplicationSpec{EnterpriseProjectID: servicestage.EnterpriseProject(a.EnterpriseProjectID), Labels: labels.Spec(a.Labels)}
+	spec := v1alpha1.ApplicationSpec{
+		Name: a.Name, EnterpriseProjectID: servicestage.EnterpriseProject(a.EnterpriseProjectID), Labels: labels.Spec(a.Labels)}
 	if a.Description != "" {
 		spec.Description = &a.Description
 	}

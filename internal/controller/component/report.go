@@ -221,6 +221,7 @@ func moment(millis int64) *metav1.Time {
 // there in the clear.
 func SpecOf(c *servicestage.Component, listed []servicestage.Label) v1alpha1.ComponentSpec {
 	spec := body.Spec(c.Fields)
+	spec.Name = c.Name
 	spec.ApplicationRef = v1alpha1.Reference{ID: c.ApplicationID}
 	spec.EnvironmentRef = v1alpha1.Reference{ID: c.EnvironmentID}
 	spec.Labels = labels.Spec(c.Labels)

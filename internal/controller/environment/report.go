@@ -43,6 +43,7 @@ func report(obj *v1alpha1.Environment, o *observed) external.Health {
 // where they are not known. Labels without entries, and what is empty, are left out.
 func SpecOf(e *servicestage.Environment, resources []servicestage.EnvironmentResource) v1alpha1.EnvironmentSpec {
 	spec := v1alpha1.EnvironmentSpec{
+		Name:       e.Name,
 		DeployMode: v1alpha1.DeployMode(e.DeployMode), EnterpriseProjectID: servicestage.EnterpriseProject(e.EnterpriseProjectID),
 		VPCID: e.VPCID, Labels: labels.Spec(e.Labels),
 	}
