@@ -18,6 +18,7 @@ import (
 
 func newImport(c *common) *cobra.Command {
 	o := importing.Options{}
+	var format *string
 	cmd := &cobra.Command{
 		Use:   "import",
 		Short: "Write what an account holds as manifests that adopt it",
@@ -40,7 +41,7 @@ may be secret are in no manifest: a comment says what was left out, or which Sec
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
-			if o.Format, err = output.Parse(c.output, output.YAML, output.JSON); err != nil {
+			if o.Format, err = output.Parse(*format, output.YAML, output.JSON); err != nil {
 				return err
 			}
 			connection, err := c.connect()
@@ -57,7 +58,7 @@ may be secret are in no manifest: a comment says what was left out, or which Sec
 	flags.BoolVar(&o.CreateSecrets, "create-secrets", false, "Create the Secrets that imported objects take values from, with the values that the cloud holds.")
 	flags.StringVarP(&o.Dir, "dir", "d", "", "Folder to write one file per object to; the standard output where left out.")
 	flags.BoolVar(&o.Overwrite, "overwrite", false, "Replace files that are there.")
-	c.addOutput(cmd, output.YAML)
+	format = addOutput(cmd, output.YAML)
 	c.addHosts(cmd)
 	c.completeImport(cmd)
 	return cmd
@@ -65,6 +66,7 @@ may be secret are in no manifest: a comment says what was left out, or which Sec
 
 func newPlan(c *common) *cobra.Command {
 	o := planning.Options{}
+	var format *string
 	cmd := &cobra.Command{
 		Use:   "plan [TYPE[/NAME] ...] [-f FILE]",
 		Short: "Show what the operator would change in the cloud",
@@ -83,7 +85,7 @@ Exit code 0: nothing would change; 2: something would; 1: for some object it can
   kubectl servicestage plan --filename=estate/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			if o.Format, err = output.Parse(c.output, output.Text, output.YAML, output.JSON); err != nil {
+			if o.Format, err = output.Parse(*format, output.Text, output.YAML, output.JSON); err != nil {
 				return err
 			}
 			connection, err := c.connect()
@@ -105,13 +107,14 @@ Exit code 0: nothing would change; 2: something would; 1: for some object it can
 		o.Files = files
 		return o.Validate(args)
 	}
-	c.addOutput(cmd, output.Text)
+	format = addOutput(cmd, output.Text)
 	c.addHosts(cmd)
 	return cmd
 }
 
 func newTree(c *common) *cobra.Command {
 	o := tree.Options{}
+	var format *string
 	cmd := &cobra.Command{
 		Use:   "tree",
 		Short: "Show environments, applications and components as they belong together",
@@ -123,7 +126,7 @@ func newTree(c *common) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
-			if o.Format, err = output.Parse(c.output, output.Text, output.YAML, output.JSON); err != nil {
+			if o.Format, err = output.Parse(*format, output.Text, output.YAML, output.JSON); err != nil {
 				return err
 			}
 			connection, err := c.connect()
@@ -134,12 +137,13 @@ func newTree(c *common) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&o.AllNamespaces, "all-namespaces", "A", false, "Show all namespaces.")
-	c.addOutput(cmd, output.Text)
+	format = addOutput(cmd, output.Text)
 	return cmd
 }
 
 func newWait(c *common) *cobra.Command {
 	o := waiting.Options{}
+	var format *string
 	cmd := &cobra.Command{
 		Use:   "wait [TYPE[/NAME] ...]",
 		Short: "Wait until objects are Ready, and show how far they are",
@@ -154,7 +158,7 @@ Exit code 0: all are Ready; 4: an object is stalled, someone must act; 5: time i
   kubectl servicestage wait component/web environment/dev --timeout=10m`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			if o.Format, err = output.Parse(c.output, output.Text, output.YAML, output.JSON); err != nil {
+			if o.Format, err = output.Parse(*format, output.Text, output.YAML, output.JSON); err != nil {
 				return err
 			}
 			connection, err := c.connect()
@@ -170,6 +174,6 @@ Exit code 0: all are Ready; 4: an object is stalled, someone must act; 5: time i
 	flags.StringVarP(&o.Selector, "selector", "l", "", "Selector of labels, for example app=shop.")
 	flags.DurationVar(&o.Timeout, "timeout", 30*time.Minute, "How long to wait; 0 is for ever.")
 	flags.BoolVar(&o.KeepGoing, "keep-going", false, "Wait on when an object is stalled: someone may act meanwhile.")
-	c.addOutput(cmd, output.Text)
+	format = addOutput(cmd, output.Text)
 	return cmd
 }

@@ -24,7 +24,6 @@ type common struct {
 	streams genericiooptions.IOStreams
 	config  *genericclioptions.ConfigFlags
 	hosts   []string
-	output  string
 }
 
 func newRoot(streams genericiooptions.IOStreams) *cobra.Command {
@@ -54,10 +53,11 @@ func (c *common) connect() (*cluster.Cluster, error) {
 	return cluster.Connect(cluster.Options{Getter: c.config, AllowEndpointHosts: c.hosts, Version: version})
 }
 
-// addOutput adds --output.
-func (c *common) addOutput(cmd *cobra.Command, initial output.Format) {
-	cmd.Flags().StringVarP(&c.output, "output", "o", string(initial), "Output format: json or yaml.")
+// addOutput adds --output, and returns where its value will be.
+func addOutput(cmd *cobra.Command, initial output.Format) *string {
+	value := cmd.Flags().StringP("output", "o", string(initial), "Output format: json or yaml.")
 	complete(cmd, "output", cobra.FixedCompletions([]cobra.Completion{string(output.JSON), string(output.YAML)}, cobra.ShellCompDirectiveNoFileComp))
+	return value
 }
 
 // addHosts adds --allow-endpoint-host to commands that call the cloud.

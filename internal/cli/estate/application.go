@@ -82,10 +82,10 @@ func (i *Item) hideValues(obj *v1alpha1.Application, c *v1alpha1.ApplicationConf
 		files = append(files, "--from-file="+key)
 	}
 	i.Notes = append(i.Notes, fmt.Sprintf(
-		"%s of environment %s may be secret and is not written here. Create the Secret first, with what the cloud holds; until then "+
-			"the Application waits and nothing changes (import --create-secrets creates it):\n"+
+		"%s of environment %s may be secret: what the cloud holds is taken from the Secret %s and not written here. Until that is "+
+			"there the Application waits, and nothing changes. import --create-secrets creates it, or:\n"+
 			"  kubectl create secret generic %s --namespace=%s %s",
-		strings.Join(keys, ", "), environment, held.Name, obj.Namespace, strings.Join(files, " ")))
+		strings.Join(keys, ", "), environment, held.Name, held.Name, obj.Namespace, strings.Join(files, " ")))
 }
 
 // claimed says whether labels carry the claim of an object.

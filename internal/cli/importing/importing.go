@@ -240,8 +240,7 @@ func (i *importer) summary(written string) error {
 	}
 	for _, item := range i.items {
 		for _, note := range item.Notes {
-			first, _, _ := strings.Cut(note, "\n")
-			fmt.Fprintf(i.errOut, "Note: %s: %s\n", kinds.Title(item.Object), output.Printable(first))
+			fmt.Fprintf(i.errOut, "Note: %s: %s\n", kinds.Title(item.Object), output.Printable(note))
 		}
 	}
 	for _, present := range i.estate.Present {

@@ -161,6 +161,9 @@ func applicationFacts(a *v1alpha1.Application) []string {
 	if a.Status.ID == "" {
 		return nil
 	}
+	if a.Status.ComponentCount == 1 {
+		return []string{"1 component in the cloud"}
+	}
 	return []string{fmt.Sprintf("%d components in the cloud", a.Status.ComponentCount)}
 }
 
