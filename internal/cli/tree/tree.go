@@ -117,7 +117,8 @@ func node(k kinds.Kind, obj reconciler.Object) *Node {
 
 // Print prints the tree as a table.
 func Print(out io.Writer, roots []*Node) error {
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tREADY\tREASON\tSYNCED\tSTATUS")
 	for start := 0; start < len(roots); {
 		end := start
@@ -128,7 +129,15 @@ func Print(out io.Writer, roots []*Node) error {
 		printChildren(w, "", roots[start:end])
 		start = end
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(table.String()) {
+		if _, err := io.WriteString(out, strings.TrimRight(line, " \n")+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func printChildren(w io.Writer, indent string, nodes []*Node) {
