@@ -327,7 +327,7 @@ var _ = Describe("kubectl servicestage wait", func() {
 		cmd := w.command(ctx, "wait", "component/checkout")
 		cmd.Stdout, cmd.Stderr = out, out
 		Expect(cmd.Start()).To(Succeed())
-		Eventually(out).WithContext(ctx).Should(gbytes.Say(`component/checkout +Waiting +Creating: Deploying, .*\d of \d tasks, now DEPLOY_BATCH_2_OF_3`))
+		Eventually(out).WithContext(ctx).Should(gbytes.Say(`component/checkout +Waiting +Creating: \d of \d tasks, now DEPLOY_BATCH_2_OF_3, Deploying`))
 		Expect(w.sim.Outcomes(ctx)).To(Succeed())
 		Expect(cmd.Wait()).To(Succeed())
 		Expect(out).To(gbytes.Say(`component/checkout +Ready +Running, 1.0.0, 5/5 replicas`))

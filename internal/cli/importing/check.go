@@ -79,7 +79,8 @@ var inMessage = regexp.MustCompile(`\.?(spec\.[A-Za-z]+)`)
 // refusal reads which fields the API server refuses, nil where the error is no refusal.
 func refusal(err error) *fields {
 	var status apierrors.APIStatus
-	if !errors.As(err, &status) || !(apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsInternalError(err)) {
+	refuses := apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsInternalError(err)
+	if !errors.As(err, &status) || !refuses {
 		return nil
 	}
 	f := &fields{why: "the API server refuses it: " + clouderr.UserMessage(err)}

@@ -68,21 +68,19 @@ func Judge(obj reconciler.Object) Line {
 	return l
 }
 
-// progress is how far the cloud is.
+// progress is how far the cloud is, the tasks of its job first.
 func progress(obj reconciler.Object) string {
 	var parts []string
-	if k, err := kinds.Of(obj); err == nil {
-		parts = k.Facts(obj)
-	}
 	if op := obj.CommonStatus().Operation; op != nil {
-		task := string(op.Verb)
 		if op.TasksTotal > 0 {
-			task = fmt.Sprintf("%s: %d of %d tasks", op.Verb, op.TasksDone, op.TasksTotal)
+			parts = append(parts, fmt.Sprintf("%d of %d tasks", op.TasksDone, op.TasksTotal))
 		}
 		if op.CurrentTask != "" {
-			task += ", now " + op.CurrentTask
+			parts = append(parts, "now "+op.CurrentTask)
 		}
-		parts = append(parts, task)
+	}
+	if k, err := kinds.Of(obj); err == nil {
+		parts = append(parts, k.Facts(obj)...)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -146,6 +146,9 @@ func (w *waiter) overtime(ctx context.Context, err error) error {
 // update shows how an object stands.
 func (w *waiter) update(l Line) {
 	before, known := w.lines[l.Object]
+	if known && before == l {
+		return
+	}
 	w.lines[l.Object] = l
 	if w.screen.Live() {
 		var texts []string
@@ -155,9 +158,7 @@ func (w *waiter) update(l Line) {
 		w.screen.Show(texts...)
 		return
 	}
-	if !known || before != l {
-		w.screen.Say(l.text())
-	}
+	w.screen.Say(l.text())
 }
 
 // done says whether the wait is over, and how.
