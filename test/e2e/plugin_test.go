@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -79,7 +80,7 @@ func (w *world) builtByHand(ctx context.Context) {
 		"labels":    []rig.Record{{"key": "team", "value": "shop"}},
 		"resources": []rig.Record{{"type": "cce", "id": "cluster-1", "name": "cluster"}, {"type": "vpc", "id": "vpc-1"}},
 	})
-	put(environments, "env-2", rig.Record{"name": "live_B", "vpc_id": "vpc-2", "deploy_mode": "mixed"})
+	put(environments, "env-2", rig.Record{"name": "live_B", "vpc_id": "vpc-2", "deploy_mode": "mixed", "description": strings.Repeat("long ", 40)})
 	put(applications, "app-1", rig.Record{"name": "shop", "description": "The web shop"})
 	put(configurations, "app-1:env-1", rig.Record{"application_id": "app-1", "environment_id": "env-1", "env": []rig.Record{
 		{"name": "LOG_LEVEL", "value": "info"}, {"name": "DB_PASSWORD", "value": dbPassword},
@@ -91,6 +92,7 @@ func (w *world) builtByHand(ctx context.Context) {
 		"name": "web", "application_id": "app-1", "environment_id": "env-1", "version": "1.0.0", "replica": 2, "source": image,
 		"runtime_stack": stack, "refer_resources": references, "limit_cpu": 0.25, "limit_memory": 0.5,
 		"envs":           []rig.Record{{"name": "MODE", "value": "live"}},
+		"mesher":         rig.Record{"port": "13092"}, // a text, where a spec has a number
 		"liveness_probe": rig.Record{"type": "tcp", "port": 8080, "delay": 5, "timeout": 2},
 	})
 	put(components, "comp-2", rig.Record{
@@ -119,6 +121,8 @@ var _ = Describe("kubectl servicestage import", func() {
 		result := w.plugin(ctx, "import", "--dir="+dir, "--create-secrets")
 		Expect(result.Code).To(BeZero(), result.Err)
 		Expect(result.Err).To(And(ContainSubstring("Wrote 5 objects"), ContainSubstring("DB_PASSWORD of environment live may be secret"),
+			ContainSubstring("environment/live-b: spec.description is left out and stays as it is in the cloud: the API server refuses it"),
+			ContainSubstring("component/web: spec.mesher is left out and stays as it is in the cloud: what the cloud holds of it cannot be said in a spec"),
 			ContainSubstring("component/worker: spec.env is left out and stays as it is in the cloud: DB_PASSWORD may be secret")))
 		entries, err := os.ReadDir(dir)
 		Expect(err).NotTo(HaveOccurred())

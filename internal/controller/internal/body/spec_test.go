@@ -67,6 +67,13 @@ func TestSpecOfWhatTheCloudShowsDiffersInNothing(t *testing.T) {
 	}
 }
 
+func TestServersAreReadBackAsHosts(t *testing.T) {
+	want := component(t, `{version: 1.0.0, hosts: [h1, h2], runtimeStack: {deployMode: virtualmachine}, source: {package: {url: u, storage: obs}}}`)
+	if diff := cmp.Diff(want.Spec, Spec(overTheWire(t, Wanted(want, Resolved{}))), equalSpecs); diff != "" {
+		t.Errorf("spec (-applied +read back):\n%s", diff)
+	}
+}
+
 func FuzzSpec(f *testing.F) {
 	f.Add(`{"envs": [{"name": 1}, 2, null], "storages": {}, "affinity": [[]], "replica": 1e99, "limit_cpu": -1}`)
 	f.Add(`{"source": {"kind": "code"}, "refer_resources": [{"type": "ecs", "parameters": {"hosts": [1]}}], "command": {"command": "x"}}`)
