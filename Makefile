@@ -115,8 +115,9 @@ verify-generate: ## Fail where generated files are not current.
 ##@ Build
 
 .PHONY: build
-build: ## Build bin/manager and bin/cloudsim.
-	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/manager ./cmd/cloudsim
+build: ## Build bin/manager, bin/cloudsim and bin/kubectl-servicestage.
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/manager ./cmd/cloudsim ./cmd/kubectl-servicestage
+	@install -m 755 cmd/kubectl-servicestage/kubectl_complete-servicestage bin/
 
 .PHONY: docker-build
 docker-build: ## Build the image IMG with the manager for linux/ARCH.
