@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -53,6 +54,9 @@ type Config struct {
 	LeaderElectionNamespace string
 	// WatchNamespaces limits the manager to these; all where empty.
 	WatchNamespaces []string
+	// NoClusterAccounts lets the manager do without rights in the whole cluster: it neither reads ClusterCloudAccounts and
+	// Namespaces nor serves objects that refer to a ClusterCloudAccount.
+	NoClusterAccounts bool
 	// AllowEndpointHosts are the patterns of hosts that accounts may call; the vendors' domains where empty.
 	AllowEndpointHosts []string
 	// ResyncInterval of objects that name none themselves.
@@ -142,9 +146,14 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		Reader: mgr.GetAPIReader(), Policy: policy, Metrics: cloudclient.NewMetrics(cfg.Registry), UserAgent: "servicestage-operator/" + cfg.Version,
 	})
 	accounts := account.NewResolver(mgr.GetClient(), pool)
+	graph := dependency.NewGraph(mgr.GetClient())
+	if cfg.NoClusterAccounts {
+		accounts = accounts.NamespacedOnly()
+		graph.Without(v1alpha1.GroupVersion.WithKind("ClusterCloudAccount"), corev1.SchemeGroupVersion.WithKind("Namespace"))
+	}
 	rt := reconciler.Runtime{
 		Client:                  mgr.GetClient(),
-		Graph:                   dependency.NewGraph(mgr.GetClient()),
+		Graph:                   graph,
 		Accounts:                pool,
 		Metrics:                 loopMetrics,
 		Recorder:                mgr.GetEventRecorder("servicestage-operator"),
@@ -154,10 +163,12 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	}
 	controllers := []reconciler.Controller{
 		cloudaccount.Namespaced(pool),
-		cloudaccount.Cluster(pool),
 		environment.Definition(accounts),
 		application.Definition(accounts, mgr.GetClient(), mgr.GetAPIReader()),
 		component.Definition(accounts, mgr.GetClient()),
+	}
+	if !cfg.NoClusterAccounts {
+		controllers = append(controllers, cloudaccount.Cluster(pool))
 	}
 	for _, c := range controllers {
 		if err := c.Declare(rt.Graph); err != nil {
@@ -165,7 +176,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		}
 	}
 	if err := rt.Graph.Index(ctx, mgr.GetFieldIndexer()); err != nil {
-		return err
+		return installed(err)
 	}
 	for _, c := range controllers {
 		if err := c.SetUp(mgr, rt); err != nil {
@@ -173,4 +184,12 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		}
 	}
 	return nil
+}
+
+// installed says what to do where the API server does not know our kinds.
+func installed(err error) error {
+	if meta.IsNoMatchError(err) {
+		return fmt.Errorf("the CustomResourceDefinitions of this version are not installed; install them before the manager (crds.enabled of the chart, or config/crd): %w", err)
+	}
+	return err
 }
