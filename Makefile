@@ -44,7 +44,7 @@ demo-build:
 ##@ Test
 
 .PHONY: test
-test: test-unit test-envtest test-conformance test-e2e ## Run every test.
+test: test-unit test-envtest test-conformance test-e2e test-packaging ## Run every test.
 
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.
@@ -65,6 +65,11 @@ test-e2e: ## The built manager, the built simulator and a real API server as sep
 	@assets=$$(hack/controlplane/assets.sh) && \
 	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "end-to-end tests" go test -timeout 20m -v $(TESTFLAGS) ./test/e2e/... -ginkgo.v -ginkgo.no-color
 
+.PHONY: test-packaging
+test-packaging: ## The Helm chart with the real helm on a real API server, and the manager with what the chart gives it.
+	@hack/tools/tool.sh helm >/dev/null && assets=$$(hack/controlplane/assets.sh) && \
+	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "packaging tests" go test -timeout 20m -v $(TESTFLAGS) ./test/packaging/... -ginkgo.v -ginkgo.no-color
+
 .PHONY: lint
 lint: ## Run the linters, and prove that the import rules bite.
 	@hack/lint-rules.sh
@@ -78,14 +83,14 @@ fmt: ## Format the code.
 ##@ Generate
 
 .PHONY: generate
-generate: ## Generate deepcopy, apply configurations, CRDs, RBAC roles and their kustomizations.
+generate: ## Generate deepcopy, apply configurations, CRDs, RBAC roles, kustomizations, and what the chart takes from config/.
 	@gen=$$($(TOOL) controller-gen) && \
 	  rm -rf config/crd/bases api/applyconfiguration && \
 	  "$$gen" object:headerFile=hack/boilerplate.go.txt paths=./api/... && \
 	  "$$gen" applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/... && \
 	  "$$gen" crd:generateEmbeddedObjectMeta=false paths=./api/... output:crd:dir=config/crd/bases && \
 	  "$$gen" rbac:roleName=servicestage-operator,fileName=role.yaml paths=./internal/... paths=./cmd/... output:rbac:dir=config/rbac && \
-	  hack/generate-config.sh
+	  hack/generate-config.sh && go run ./hack/chart
 
 .PHONY: verify-generate
 verify-generate: ## Fail where generated files are not current.

@@ -28,21 +28,41 @@ func Samples(namespace, simulatorURL string, keys Keys) ([]*unstructured.Unstruc
 	}
 	for _, object := range objects {
 		object.SetNamespace(namespace)
+	}
+	return objects, simulate(objects, simulatorURL, keys)
+}
+
+// ClusterSamples returns config/samples/cluster in the same way.
+func ClusterSamples(simulatorURL string, keys Keys) ([]*unstructured.Unstructured, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	objects, err := ReadManifests(filepath.Join(root, "config", "samples", "cluster"))
+	if err != nil {
+		return nil, err
+	}
+	return objects, simulate(objects, simulatorURL, keys)
+}
+
+// simulate puts keys into Secrets and a simulator's address into accounts.
+func simulate(objects []*unstructured.Unstructured, url string, keys Keys) error {
+	for _, object := range objects {
 		var err error
 		switch object.GetKind() {
 		case "Secret":
 			err = unstructured.SetNestedStringMap(object.Object,
 				map[string]string{"accessKey": keys.AccessKey, "secretKey": keys.SecretKey}, "stringData")
-		case "CloudAccount":
+		case "CloudAccount", "ClusterCloudAccount":
 			err = unstructured.SetNestedStringMap(object.Object, map[string]string{
-				"iam": simulatorURL, "servicestage": simulatorURL, "cse": simulatorURL, "vpc": simulatorURL,
+				"iam": url, "servicestage": url, "cse": url, "vpc": url,
 			}, "spec", "endpoints")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("sample %s %s: %w", object.GetKind(), object.GetName(), err)
+			return fmt.Errorf("sample %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 	}
-	return objects, nil
+	return nil
 }
 
 // ComponentSample returns the objects of a file in config/samples/components for a namespace.
