@@ -19,8 +19,10 @@ import (
 )
 
 // Inventory names every object that the API server holds, such as "Deployment ops/operator", but for events, which end
-// by themselves.
+// by themselves, and what every namespace has from the start.
 func Inventory(ctx context.Context, config *rest.Config) (sets.Set[string], error) {
+	config = rest.CopyConfig(config)
+	config.WarningHandlerWithContext = rest.NoWarnings{} // deprecated kinds are looked at as well
 	asks, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return nil, err
@@ -51,9 +53,17 @@ func Inventory(ctx context.Context, config *rest.Config) (sets.Set[string], erro
 				return nil, fmt.Errorf("listing %s: %w", resource.Name, err)
 			}
 			for _, object := range objects.Items {
+				if isGiven(resource.Kind, object.Name) {
+					continue
+				}
 				names.Insert(resource.Kind + " " + (types.NamespacedName{Namespace: object.Namespace, Name: object.Name}).String())
 			}
 		}
 	}
 	return names, nil
+}
+
+// isGiven says whether every namespace has an object of that kind and name.
+func isGiven(kind, name string) bool {
+	return kind == "ServiceAccount" && name == "default" || kind == "ConfigMap" && name == "kube-root-ca.crt"
 }

@@ -4,12 +4,15 @@
 package rig
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Rights are verbs with what they are good for, such as "get secrets" or "patch servicestage.dev/environments/status".
@@ -80,4 +83,43 @@ func sameAccess(verb string) []string {
 
 func right(verb, group, resource string) string {
 	return verb + " " + strings.TrimPrefix(group+"/"+resource, "/")
+}
+
+// RightsGranted returns what the roles that are bound to a service account grant it, in whatever namespace.
+func RightsGranted(ctx context.Context, c client.Client, namespace, name string) (Rights, error) {
+	var everywhere rbacv1.ClusterRoleBindingList
+	var somewhere rbacv1.RoleBindingList
+	if err := errors.Join(c.List(ctx, &everywhere), c.List(ctx, &somewhere)); err != nil {
+		return nil, err
+	}
+	isIt := func(s rbacv1.Subject) bool {
+		return s.Kind == rbacv1.ServiceAccountKind && s.Namespace == namespace && s.Name == name
+	}
+	rights := sets.New[string]()
+	add := func(namespace string, ref rbacv1.RoleRef) error {
+		var role rbacv1.ClusterRole
+		if ref.Kind == "Role" {
+			var within rbacv1.Role
+			if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, &within); err != nil {
+				return err
+			}
+			role.Rules = within.Rules
+		} else if err := c.Get(ctx, client.ObjectKey{Name: ref.Name}, &role); err != nil {
+			return err
+		}
+		rights = rights.Union(RightsOf(role.Rules...))
+		return nil
+	}
+	var errs []error
+	for _, binding := range everywhere.Items {
+		if slices.ContainsFunc(binding.Subjects, isIt) {
+			errs = append(errs, add("", binding.RoleRef))
+		}
+	}
+	for _, binding := range somewhere.Items {
+		if slices.ContainsFunc(binding.Subjects, isIt) {
+			errs = append(errs, add(binding.Namespace, binding.RoleRef))
+		}
+	}
+	return rights, errors.Join(errs...)
 }
