@@ -146,20 +146,19 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		Reader: mgr.GetAPIReader(), Policy: policy, Metrics: cloudclient.NewMetrics(cfg.Registry), UserAgent: "servicestage-operator/" + cfg.Version,
 	})
 	accounts := account.NewResolver(mgr.GetClient(), pool)
-	graph := dependency.NewGraph(mgr.GetClient())
-	if cfg.NoClusterAccounts {
-		accounts = accounts.NamespacedOnly()
-		graph.Without(v1alpha1.GroupVersion.WithKind("ClusterCloudAccount"), corev1.SchemeGroupVersion.WithKind("Namespace"))
-	}
 	rt := reconciler.Runtime{
 		Client:                  mgr.GetClient(),
-		Graph:                   graph,
+		Graph:                   dependency.NewGraph(mgr.GetClient()),
 		Accounts:                pool,
 		Metrics:                 loopMetrics,
 		Recorder:                mgr.GetEventRecorder("servicestage-operator"),
 		Clock:                   clock.RealClock{},
 		ResyncInterval:          cfg.ResyncInterval,
 		MaxConcurrentReconciles: cfg.MaxConcurrentReconciles,
+	}
+	if cfg.NoClusterAccounts {
+		accounts = accounts.NamespacedOnly()
+		rt.Graph.Without(v1alpha1.GroupVersion.WithKind("ClusterCloudAccount"), corev1.SchemeGroupVersion.WithKind("Namespace"))
 	}
 	controllers := []reconciler.Controller{
 		cloudaccount.Namespaced(pool),
