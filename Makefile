@@ -103,7 +103,8 @@ generate: ## Generate deepcopy, apply configurations, CRDs, RBAC roles, kustomiz
 	  "$$gen" applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/... && \
 	  "$$gen" crd:generateEmbeddedObjectMeta=false paths=./api/... output:crd:dir=config/crd/bases && \
 	  "$$gen" rbac:roleName=servicestage-operator,fileName=role.yaml paths=./internal/... paths=./cmd/... output:rbac:dir=config/rbac && \
-	  hack/generate-config.sh && go run ./hack/chart
+	  hack/generate-config.sh && \
+	  go run -buildvcs=false ./hack/chart
 
 .PHONY: verify-generate
 verify-generate: ## Fail where generated files are not current.

@@ -104,11 +104,8 @@ var _ = Describe("A release for the whole cluster", Ordered, func() {
 		Expect(r.pods).To(HaveLen(2))
 
 		createNamespace(ctx, "shop", nil)
-		objects, err = rig.Samples("shop", r.sim.URL, keys)
+		objects, err = rig.AllSamples("shop", r.sim.URL, keys)
 		Expect(err).NotTo(HaveOccurred())
-		component, err := rig.ComponentSample("shop", "container_image.yaml")
-		Expect(err).NotTo(HaveOccurred())
-		objects = append(objects, component...)
 		Expect(rig.Apply(ctx, k8s, objects...)).To(Succeed())
 		eventuallyReady(ctx, objects)
 	}, SpecTimeout(2*time.Minute))
@@ -123,8 +120,7 @@ var _ = Describe("A release for the whole cluster", Ordered, func() {
 		eventuallyReady(ctx, objects)
 
 		By("Changing an object: the new manager leads, and nothing else was written to the cloud")
-		scaled := objects[len(objects)-1]
-		Expect(scaled.GetKind()).To(Equal("Component"))
+		scaled := rendered(objects).named("Component", "web")
 		Expect(k8s.Patch(ctx, scaled, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":3}}`)))).To(Succeed())
 		eventuallyReady(ctx, objects)
 		calls, err := r.sim.Calls(ctx)

@@ -86,11 +86,9 @@ var _ = Describe("A release for some namespaces", Ordered, func() {
 	It("works in these namespaces alone", func(ctx context.Context) {
 		byNamespace := map[string][]*unstructured.Unstructured{}
 		for _, name := range append([]string{"elsewhere"}, teams...) {
-			objects, err := rig.Samples(name, r.sim.URL, keys)
+			objects, err := rig.AllSamples(name, r.sim.URL, keys)
 			Expect(err).NotTo(HaveOccurred())
-			component, err := rig.ComponentSample(name, "container_image.yaml")
-			Expect(err).NotTo(HaveOccurred())
-			byNamespace[name] = append(objects, component...)
+			byNamespace[name] = objects
 		}
 		// The cloud's names must differ: both teams share one project.
 		for _, object := range ours(byNamespace["team-b"]) {

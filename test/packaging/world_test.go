@@ -54,7 +54,8 @@ func newRelease(ctx context.Context, name, namespace string, values map[string]a
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(r.sim.Stop)
 	DeferCleanup(r.stopPods)
-	r.values["manager"] = map[string]any{"allowEndpointHosts": []string{r.sim.URL}}
+	// The simulator, and what the engines that it makes listen on.
+	r.values["manager"] = map[string]any{"allowEndpointHosts": []string{"http://127.0.0.1"}}
 	return r
 }
 
