@@ -33,6 +33,7 @@ import (
 	"servicestage.dev/operator/internal/controller/cloudaccount"
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
+	"servicestage.dev/operator/internal/controller/microserviceengine"
 	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/metrics"
 	"servicestage.dev/operator/internal/reconciler"
@@ -148,6 +149,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	accounts := account.NewResolver(mgr.GetClient(), pool)
 	rt := reconciler.Runtime{
 		Client:                  mgr.GetClient(),
+		Live:                    mgr.GetAPIReader(),
 		Graph:                   dependency.NewGraph(mgr.GetClient()),
 		Accounts:                pool,
 		Metrics:                 loopMetrics,
@@ -162,9 +164,10 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	}
 	controllers := []reconciler.Controller{
 		cloudaccount.Namespaced(pool),
-		environment.Definition(accounts),
+		environment.Definition(accounts, mgr.GetClient()),
 		application.Definition(accounts, mgr.GetClient(), mgr.GetAPIReader()),
 		component.Definition(accounts, mgr.GetClient()),
+		microserviceengine.Definition(accounts, mgr.GetAPIReader()),
 	}
 	if !cfg.NoClusterAccounts {
 		controllers = append(controllers, cloudaccount.Cluster(pool))

@@ -31,7 +31,7 @@ var _ = AfterSuite(func() {
 // granted lists the rights of the manager's roles.
 func granted() rig.Rights {
 	GinkgoHelper()
-	objects, err := rig.ReadManifests(configFile("rbac", "role.yaml"))
+	objects, err := rig.ReadManifests(configFile("rbac", "role.yaml"), configFile("rbac", "connection_secrets_role.yaml"))
 	Expect(err).NotTo(HaveOccurred())
 	rights := rig.RightsOf()
 	for _, object := range objects {

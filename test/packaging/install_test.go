@@ -106,6 +106,13 @@ var _ = Describe("A release for the whole cluster", Ordered, func() {
 		createNamespace(ctx, "shop", nil)
 		objects, err = rig.AllSamples("shop", r.sim.URL, keys)
 		Expect(err).NotTo(HaveOccurred())
+		for _, crd := range manifests("crd", "bases") {
+			var definition apiextensionsv1.CustomResourceDefinition
+			into(crd, &definition)
+			if definition.Spec.Scope == apiextensionsv1.NamespaceScoped {
+				Expect(rendered(objects).kinds()).To(ContainElement(definition.Spec.Names.Kind), "a sample of every kind")
+			}
+		}
 		Expect(rig.Apply(ctx, k8s, objects...)).To(Succeed())
 		eventuallyReady(ctx, objects)
 	}, SpecTimeout(2*time.Minute))

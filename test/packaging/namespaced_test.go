@@ -91,11 +91,10 @@ var _ = Describe("A release for some namespaces", Ordered, func() {
 			byNamespace[name] = objects
 		}
 		// The cloud's names must differ: both teams share one project.
-		for _, object := range ours(byNamespace["team-b"]) {
-			if object.GetKind() != "CloudAccount" {
-				Expect(unstructured.SetNestedField(object.Object, "b-"+object.GetName(), "spec", "name")).To(Succeed())
-			}
-		}
+		second := rendered(byNamespace["team-b"])
+		environment := second.named("Environment", "dev")
+		Expect(unstructured.SetNestedField(environment.Object, "b-dev", "spec", "name")).To(Succeed())
+		byNamespace["team-b"] = append(append(second.only("Secret"), second.only("CloudAccount")...), environment)
 		for _, objects := range byNamespace {
 			Expect(rig.Apply(ctx, k8s, objects...)).To(Succeed())
 		}

@@ -5,10 +5,12 @@ package rig
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"servicestage.dev/operator/internal/cloudsim"
 )
 
 // Keys sign calls.
@@ -33,10 +35,10 @@ func Samples(namespace, simulatorURL string, keys Keys) ([]*unstructured.Unstruc
 	return objects, simulate(objects, simulatorURL, keys)
 }
 
-// AllSamples returns config/samples with at least one object of every kind that is in a namespace, in the same way: of
-// its folders all but that of components, of which it takes one.
+// AllSamples returns Samples with a component, an engine, and what an engine holds: at least one object of every kind that
+// is in a namespace.
 func AllSamples(namespace, simulatorURL string, keys Keys) ([]*unstructured.Unstructured, error) {
-	objects, err := Samples(namespace, simulatorURL, keys)
+	samples, err := Samples(namespace, simulatorURL, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -44,32 +46,8 @@ func AllSamples(namespace, simulatorURL string, keys Keys) ([]*unstructured.Unst
 	if err != nil {
 		return nil, err
 	}
-	objects = append(objects, component...)
-	root, err := Root()
-	if err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(filepath.Join(root, "config", "samples"))
-	if err != nil {
-		return nil, err
-	}
-	for _, entry := range entries {
-		if !entry.IsDir() || entry.Name() == "cluster" || entry.Name() == "components" {
-			continue
-		}
-		more, err := ReadManifests(filepath.Join(root, "config", "samples", entry.Name()))
-		if err != nil {
-			return nil, err
-		}
-		for _, object := range more {
-			object.SetNamespace(namespace)
-		}
-		if err := simulate(more, simulatorURL, keys); err != nil {
-			return nil, err
-		}
-		objects = append(objects, more...)
-	}
-	return objects, nil
+	engine, err := EngineSample(namespace, "Simulated-1")
+	return slices.Concat(samples, component, engine), err
 }
 
 // ClusterSamples returns config/samples/cluster in the same way.
@@ -91,9 +69,6 @@ func simulate(objects []*unstructured.Unstructured, url string, keys Keys) error
 		var err error
 		switch object.GetKind() {
 		case "Secret":
-			if _, keyed, _ := unstructured.NestedString(object.Object, "stringData", "accessKey"); !keyed {
-				continue // of something else, such as a password
-			}
 			err = unstructured.SetNestedStringMap(object.Object,
 				map[string]string{"accessKey": keys.AccessKey, "secretKey": keys.SecretKey}, "stringData")
 		case "CloudAccount", "ClusterCloudAccount":
@@ -120,6 +95,37 @@ func ComponentSample(namespace, file string) ([]*unstructured.Unstructured, erro
 	}
 	for _, object := range objects {
 		object.SetNamespace(namespace)
+	}
+	return objects, nil
+}
+
+// EngineSample returns config/samples/engines for a namespace, with the simulator's VPC and subnet and a root password in the
+// place of the placeholders.
+func EngineSample(namespace, rootPassword string) ([]*unstructured.Unstructured, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	objects, err := ReadManifests(filepath.Join(root, "config", "samples", "engines"))
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range objects {
+		object.SetNamespace(namespace)
+		var err error
+		switch object.GetKind() {
+		case "Secret":
+			err = unstructured.SetNestedStringMap(object.Object, map[string]string{"password": rootPassword}, "stringData")
+		case "MicroserviceEngine":
+			err = unstructured.SetNestedStringMap(object.Object, map[string]string{
+				"vpcID": cloudsim.DefaultVPCID, "subnetID": cloudsim.DefaultSubnetID,
+			}, "spec", "network")
+		case "Environment":
+			err = unstructured.SetNestedField(object.Object, cloudsim.DefaultVPCID, "spec", "vpcID")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("sample %s %s: %w", object.GetKind(), object.GetName(), err)
+		}
 	}
 	return objects, nil
 }

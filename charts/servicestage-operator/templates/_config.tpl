@@ -6,6 +6,16 @@
   - ""
   resources:
   - configmaps
+  verbs:
+  - create
+  - delete
+  - get
+  - list
+  - patch
+  - watch
+- apiGroups:
+  - ""
+  resources:
   - namespaces
   - secrets
   verbs:
@@ -27,6 +37,7 @@
   - clustercloudaccounts
   - components
   - environments
+  - microserviceengines
   verbs:
   - get
   - list
@@ -40,6 +51,7 @@
   - clustercloudaccounts/status
   - components/status
   - environments/status
+  - microserviceengines/status
   verbs:
   - patch
 {{- end }}
@@ -50,6 +62,16 @@
   - ""
   resources:
   - configmaps
+  verbs:
+  - create
+  - delete
+  - get
+  - list
+  - patch
+  - watch
+- apiGroups:
+  - ""
+  resources:
   - secrets
   verbs:
   - get
@@ -69,6 +91,7 @@
   - cloudaccounts
   - components
   - environments
+  - microserviceengines
   verbs:
   - get
   - list
@@ -81,6 +104,7 @@
   - cloudaccounts/status
   - components/status
   - environments/status
+  - microserviceengines/status
   verbs:
   - patch
 {{- end }}
@@ -106,7 +130,14 @@
 
 {{- /* What it may do in namespaces that take connections as Secrets. */ -}}
 {{- define "servicestage-operator.config.secretsRules" -}}
-[]
+- apiGroups:
+  - ""
+  resources:
+  - secrets
+  verbs:
+  - create
+  - patch
+  - delete
 {{- end }}
 
 {{- /* The manager's Pod, which deployment.yaml changes as the values say. */ -}}
