@@ -80,7 +80,8 @@ var _ = Describe("A release for the whole cluster", Ordered, func() {
 
 	BeforeAll(func(ctx context.Context) {
 		before = inventory(ctx)
-		r = newRelease(ctx, "servicestage-operator", namespace, map[string]any{})
+		r = newRelease(ctx, "servicestage-operator", namespace, map[string]any{"connectionSecrets": map[string]any{"namespaces": []string{"shop"}}})
+		createNamespace(ctx, "shop", nil)
 	})
 
 	It("has managers that end with the way out where the CustomResourceDefinitions are missing", func(ctx context.Context) {
@@ -103,7 +104,6 @@ var _ = Describe("A release for the whole cluster", Ordered, func() {
 		r.roll(ctx)
 		Expect(r.pods).To(HaveLen(2))
 
-		createNamespace(ctx, "shop", nil)
 		objects, err = rig.AllSamples("shop", r.sim.URL, keys)
 		Expect(err).NotTo(HaveOccurred())
 		for _, crd := range manifests("crd", "bases") {
@@ -154,6 +154,10 @@ var _ = Describe("A release for the whole cluster", Ordered, func() {
 		Expect(rig.Apply(ctx, k8s, shared...)).To(Succeed())
 		eventuallyReady(ctx, shared)
 		remove(ctx, shared)
+	}, SpecTimeout(time.Minute))
+
+	It("writes what connects to an engine where values say so", func(ctx context.Context) {
+		moveConnection(ctx, "shop")
 	}, SpecTimeout(time.Minute))
 
 	It("lets go of everything, and has been granted nothing in vain", func(ctx context.Context) {

@@ -48,7 +48,9 @@ var _ = Describe("A release for some namespaces", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		tenant, err = rig.NewHelm(ctx, kubeconfig, filepath.Join(plane.Dir, "tenant"))
 		Expect(err).NotTo(HaveOccurred())
-		r = newRelease(ctx, "mine", "ops", map[string]any{"watchNamespaces": teams})
+		r = newRelease(ctx, "mine", "ops", map[string]any{
+			"watchNamespaces": teams, "connectionSecrets": map[string]any{"namespaces": []string{"team-a"}},
+		})
 	})
 
 	It("is refused to an installer without rights on CustomResourceDefinitions, by their name", func(ctx context.Context) {
@@ -67,7 +69,7 @@ var _ = Describe("A release for some namespaces", Ordered, func() {
 	}, SpecTimeout(time.Minute))
 
 	It("is installed by it once an administrator has laid definitions and roles", func(ctx context.Context) {
-		out, err := r.helm(ctx, helm, "template", chart, "--show-only", "templates/rbac.yaml")
+		out, err := r.helm(ctx, helm, "template", chart, "--show-only", "templates/rbac.yaml", "--show-only", "templates/connection-secrets.yaml")
 		Expect(err).NotTo(HaveOccurred())
 		roles, err := rig.ParseManifests([]byte(out))
 		Expect(err).NotTo(HaveOccurred())
@@ -101,6 +103,7 @@ var _ = Describe("A release for some namespaces", Ordered, func() {
 		for _, name := range teams {
 			eventuallyReady(ctx, byNamespace[name])
 		}
+		moveConnection(ctx, "team-a")
 		for _, object := range ours(byNamespace["elsewhere"]) {
 			Expect(k8s.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
 			Expect(object.GetFinalizers()).To(BeEmpty(), "%s was touched", object.GetName())

@@ -16,7 +16,9 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -205,3 +207,31 @@ func eventuallyHolds(ctx context.Context, before sets.Set[string], more ...strin
 
 // binary is the file of a command that was built for the suite.
 func binary(command string) string { return filepath.Join(bin, command) }
+
+// moveConnection has the addresses of the sample's engine written, corrected and removed, in a ConfigMap and in a Secret.
+func moveConnection(ctx context.Context, namespace string) {
+	GinkgoHelper()
+	engine := &v1alpha1.MicroserviceEngine{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-engine"}}
+	configMap := &corev1.ConfigMap{ObjectMeta: engine.ObjectMeta}
+	secret := &corev1.Secret{ObjectMeta: engine.ObjectMeta}
+	connect := func(connection string) {
+		Expect(k8s.Patch(ctx, engine, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"connection":`+connection+`}}`)))).To(Succeed())
+	}
+	corrected := func(object client.Object, empty string, filled func() bool) {
+		Eventually(func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(object), object) }).WithContext(ctx).Should(Succeed())
+		Expect(k8s.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(empty)))).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+			g.Expect(filled()).To(BeTrue())
+		}).WithContext(ctx).Should(Succeed())
+	}
+	empty := `{"data":{"KIE_ADDRESS":""}}`
+	corrected(configMap, empty, func() bool { return configMap.Data["KIE_ADDRESS"] != "" })
+	connect(`{"configMap":null,"secret":"shop-engine"}`)
+	corrected(secret, empty, func() bool { return len(secret.Data["KIE_ADDRESS"]) > 0 })
+	connect(`{"configMap":"shop-engine","secret":null}`)
+	Eventually(func(g Gomega) {
+		g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(configMap), configMap)).To(Succeed())
+		g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(secret), secret)).To(MatchError(ContainSubstring("not found")))
+	}).WithContext(ctx).Should(Succeed())
+}
