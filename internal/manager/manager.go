@@ -32,6 +32,7 @@ import (
 	"servicestage.dev/operator/internal/controller/cloudaccount"
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
+	"servicestage.dev/operator/internal/controller/kieconfig"
 	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/metrics"
 	"servicestage.dev/operator/internal/reconciler"
@@ -138,9 +139,8 @@ func options(cfg Config) ctrl.Options {
 // addControllers declares the references of all kinds, and then sets each kind up.
 func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *endpoint.Policy) error {
 	loopMetrics := metrics.New(cfg.Registry)
-	pool := account.NewPool(&account.Builder{
-		Reader: mgr.GetAPIReader(), Policy: policy, Metrics: cloudclient.NewMetrics(cfg.Registry), UserAgent: "servicestage-operator/" + cfg.Version,
-	})
+	callMetrics, userAgent := cloudclient.NewMetrics(cfg.Registry), "servicestage-operator/"+cfg.Version
+	pool := account.NewPool(&account.Builder{Reader: mgr.GetAPIReader(), Policy: policy, Metrics: callMetrics, UserAgent: userAgent})
 	accounts := account.NewResolver(mgr.GetClient(), pool)
 	rt := reconciler.Runtime{
 		Client:                  mgr.GetClient(),
@@ -152,12 +152,21 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		ResyncInterval:          cfg.ResyncInterval,
 		MaxConcurrentReconciles: cfg.MaxConcurrentReconciles,
 	}
+	kieItems := kieconfig.NewInventory(mgr.GetClient())
+	if err := kieItems.SetUp(ctx, mgr); err != nil {
+		return err
+	}
+	metrics.SnapshotAges(cfg.Registry, kieItems.Ages)
 	controllers := []reconciler.Controller{
 		cloudaccount.Namespaced(pool),
 		cloudaccount.Cluster(pool),
 		environment.Definition(accounts),
 		application.Definition(accounts, mgr.GetClient(), mgr.GetAPIReader()),
 		component.Definition(accounts, mgr.GetClient()),
+		kieconfig.Definition(kieconfig.Options{
+			Accounts: accounts, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Policy: policy, Metrics: callMetrics, UserAgent: userAgent,
+			ResyncInterval: cfg.ResyncInterval,
+		}, kieItems),
 	}
 	for _, c := range controllers {
 		if err := c.Declare(rt.Graph); err != nil {

@@ -107,11 +107,6 @@ func match(candidates []external.Identity, claim external.Claim, adopt bool) (cl
 	}
 }
 
-// clockSkew is how far the cloud's clock may be behind the operator's.
-const clockSkew = time.Minute
-
 // madeSince says whether a resource that can carry no claim was made after the claim was minted: then it is ours, since
 // the natural key is unique and was free when the claim was minted.
-func madeSince(c external.Identity, claim external.Claim) bool {
-	return !c.CreatedAt.IsZero() && c.CreatedAt.After(claim.MintedAt.Add(-clockSkew))
-}
+func madeSince(c external.Identity, claim external.Claim) bool { return claim.MadeSince(c.CreatedAt) }
