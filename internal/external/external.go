@@ -81,6 +81,13 @@ type PollObserver[R any] interface {
 	Polled() *R
 }
 
+// Prober is implemented by resources whose connection is not the account's, and so may fail on its own account.
+type Prober interface {
+	// Probe makes sure that Create can be tried. It is called before the claim is minted, so that an object for which
+	// nothing can ever have been made is deleted without the connection.
+	Probe(ctx context.Context) error
+}
+
 // Keeper is implemented by resources that keep a record in the object's status beside what is observed, such as which
 // parts of the cloud resource are the object's own.
 type Keeper[O client.Object] interface {

@@ -324,6 +324,11 @@ func (p *pass[O, R]) ambiguous() outcome {
 // create makes the cloud resource. The claim is written first: whatever happens after the call, the resource is found
 // again by it.
 func (p *pass[O, R]) create(ctx context.Context) (outcome, bool, error) {
+	if prober, ok := p.resource.(external.Prober); ok && p.claim.IsZero() {
+		if err := prober.Probe(ctx); err != nil {
+			return p.failed(fmt.Sprintf("create the %s", p.noun), v1alpha1.OperationCreate, err), false, nil
+		}
+	}
 	if err := p.mint(ctx); err != nil {
 		return outcome{}, false, err
 	}
@@ -393,7 +398,7 @@ func (p *pass[O, R]) converge(ctx context.Context) outcome {
 // update changes what differs.
 func (p *pass[O, R]) update(ctx context.Context, changes external.Changes) outcome {
 	drift := len(changes.Paths) > 0 && p.wasSynced()
-	log.FromContext(ctx).Info("Updating in the cloud", "resource", p.noun, "id", p.status().ID, "paths", changes.Paths, "drift", drift)
+	log.FromContext(ctx).Info("Updating in the cloud", "resource", p.noun, "id", p.status().ID, "paths", conditions.Enumerate(changes.Paths), "drift", drift)
 	observed, op, err := p.resource.Update(ctx, p.observed, changes, p.claim)
 	if err != nil {
 		p.recordPart(observed)

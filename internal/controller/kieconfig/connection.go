@@ -256,7 +256,7 @@ func missing(engine *v1alpha1.MicroserviceEngine) bool {
 
 // explain says of an error of the connection what can be done about it. A refused password is waited for: it is not
 // tried again.
-func (c *connection) explain(err error) error {
+func (c *connection) explain(err error, deleting bool) error {
 	var failure *clouderr.Error
 	switch {
 	case c.secret != "" && clouderr.Is(err, clouderr.Unauthorized):
@@ -269,6 +269,9 @@ func (c *connection) explain(err error) error {
 		explained.Message = fmt.Sprintf("spec.tls: %s (%s)", failure.Message, c.address)
 	} else {
 		explained.Message = fmt.Sprintf("the engine cannot be reached at %s: %s; make the address reachable from the operator, or set spec.access: Gateway", c.address, failure.Message)
+	}
+	if deleting {
+		explained.Message += "; spec.deletionPolicy: Orphan leaves the items in the engine"
 	}
 	return &explained
 }

@@ -69,6 +69,7 @@ func (k kind) bindForDelete(ctx context.Context, live client.Reader, obj *v1alph
 	if gone {
 		return &resource{gone: true}, nil
 	}
+	r.deleting = true
 	r.wanted = wanted{items: map[string]items.Item{}}
 	for _, item := range obj.Spec.Items { // what was written is known by these after a restore from a backup
 		labels := merged(obj.Spec.Labels, item.Labels)
@@ -125,7 +126,7 @@ func (k kind) subscribe(obj *v1alpha1.KieConfig, r *resource) error {
 	var err error
 	r.feed, err = k.shared.Subscribe(r.object, inventory.Connection{Key: c.key, Label: c.label, Interval: interval}, c.open)
 	if err != nil {
-		return c.explain(err)
+		return c.explain(err, r.deleting)
 	}
 	return nil
 }
@@ -139,10 +140,12 @@ type resource struct {
 	wanted     wanted
 	connection *connection
 	feed       *inventory.Feed[items.Fingerprint, items.Store]
-	// before is the status as it was, observing whether nothing may be written, fresh whether a list was asked for.
+	// before is the status as it was, observing whether nothing may be written, fresh whether a list was
+	// asked for, deleting whether the object is to go.
 	before    *v1alpha1.KieConfigStatus
 	observing bool
 	fresh     bool
+	deleting  bool
 	// gone is set where there is nothing to delete any more.
 	gone bool
 	// restored is set where nothing is written down of what the object wrote, so that its claim must tell.
@@ -156,7 +159,10 @@ type resource struct {
 	refused string
 }
 
-var _ external.Keeper[*v1alpha1.KieConfig] = (*resource)(nil)
+var (
+	_ external.Keeper[*v1alpha1.KieConfig] = (*resource)(nil)
+	_ external.Prober                      = (*resource)(nil)
+)
 
 // Keep takes the means to write the record down.
 func (r *resource) Keep(write func(ctx context.Context) error) { r.write = write }
@@ -171,6 +177,12 @@ func (r *resource) Record(obj *v1alpha1.KieConfig) []external.Condition {
 		obj.Status.Written = slices.Sorted(maps.Keys(r.written))
 	}
 	return valuesValid(r.wanted.unsound)
+}
+
+// Probe makes sure that the engine answers.
+func (r *resource) Probe(ctx context.Context) error {
+	_, err := r.look(ctx, r.fresh)
+	return err
 }
 
 // Get observes the items. That of another engine than the one that is there now are gone.
@@ -203,7 +215,7 @@ func (r *resource) Diff(o *observed) external.Changes { return diff(r.wanted, o)
 // Create writes the set for the first time. The claim was minted just before: nothing that is there can be its own.
 func (r *resource) Create(ctx context.Context, _ external.Claim) (*observed, *external.Operation, error) {
 	r.restored = false
-	o, err := r.look(ctx, r.fresh)
+	o, err := r.look(ctx, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -242,7 +254,7 @@ func (r *resource) Delete(ctx context.Context, _ string) (*external.Operation, e
 	}
 	writing := r.feed.Write(r.object)
 	defer writing.End()
-	return nil, r.connection.explain(r.remove(ctx, writing, o, p.dropped))
+	return nil, r.explain(r.remove(ctx, writing, o, p.dropped))
 }
 
 // look reads what is known of the items that the object is about.
@@ -279,7 +291,7 @@ func (r *resource) explain(err error) error {
 	if r.connection.secret != "" && clouderr.Is(err, clouderr.Unauthorized) {
 		r.refused = r.connection.key
 	}
-	return r.connection.explain(err)
+	return r.connection.explain(err, r.deleting)
 }
 
 // apply makes the engine hold what is wanted, as far as that is possible, and returns what it holds then. Where an item

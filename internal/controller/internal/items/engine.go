@@ -17,19 +17,25 @@ import (
 )
 
 const (
-	// parallel is how many writes are under way at once in one engine for one object.
+	// parallel is how many writes are under way at once in one engine, whatever the number of objects.
 	parallel = 8
 	// batch is how many items one call deletes.
 	batch = 500
 )
 
 // Engine is the way to an engine's own address.
-type Engine struct{ client *kie.Client }
+type Engine struct {
+	client *kie.Client
+	// slots are taken by writes that are under way.
+	slots chan struct{}
+}
 
 var _ Store = Engine{}
 
 // NewEngine returns the way that client has.
-func NewEngine(client *kie.Client) Engine { return Engine{client: client} }
+func NewEngine(client *kie.Client) Engine {
+	return Engine{client: client, slots: make(chan struct{}, parallel)}
+}
 
 // List lists all items.
 func (e Engine) List(ctx context.Context, since int64, wait time.Duration) (inventory.Listing[Fingerprint], error) {
@@ -52,6 +58,8 @@ func (e Engine) Write(ctx context.Context, steps []Step, told func(Written)) {
 	var over, full atomic.Bool
 	for _, step := range steps {
 		group.Go(func() error {
+			e.slots <- struct{}{}
+			defer func() { <-e.slots }()
 			if over.Load() || full.Load() && step.Have == nil {
 				return nil
 			}
