@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
@@ -32,9 +33,9 @@ type kind struct {
 
 // Bind finds the way to the engine and resolves the values.
 func (k kind) Bind(ctx context.Context, obj *v1alpha1.KieConfig, purpose external.Purpose) (external.Resource[observed], error) {
-	r := &resource{object: client.ObjectKeyFromObject(obj), before: obj.Status.DeepCopy(), observing: observing(obj)}
+	r := &resource{shared: k.shared, uid: obj.UID, object: client.ObjectKeyFromObject(obj), observing: observing(obj)}
 	r.written = map[string]bool{}
-	for _, identity := range obj.Status.Written {
+	for _, identity := range k.shared.written(obj) {
 		r.written[identity] = true
 	}
 	r.restored = obj.Status.ID == "" && len(r.written) == 0
@@ -136,13 +137,14 @@ func (k kind) Report(obj *v1alpha1.KieConfig, o *observed) external.Health { ret
 
 // resource is a handle on an object's set of items.
 type resource struct {
+	shared     *Inventory
+	uid        types.UID
 	object     inventory.Object
 	wanted     wanted
 	connection *connection
 	feed       *inventory.Feed[items.Fingerprint, items.Store]
-	// before is the status as it was, observing whether nothing may be written, fresh whether a list was
-	// asked for, deleting whether the object is to go.
-	before    *v1alpha1.KieConfigStatus
+	// observing says whether nothing may be written, fresh whether a list was asked for, deleting whether the object is
+	// to go.
 	observing bool
 	fresh     bool
 	deleting  bool
@@ -282,8 +284,16 @@ func (r *resource) look(ctx context.Context, fresh bool) (*observed, error) {
 	for identity := range o.own {
 		r.written[identity] = true
 	}
+	r.remember()
 	o.count(r.wanted)
 	return o, nil
+}
+
+// remember keeps the record in this process, too: the next pass may see an old status.
+func (r *resource) remember() {
+	if !r.observing {
+		r.shared.remember(r.object, record{uid: r.uid, written: slices.Sorted(maps.Keys(r.written))})
+	}
 }
 
 // explain says what can be done about an error, and remembers a refused password.
@@ -315,6 +325,7 @@ func (r *resource) apply(ctx context.Context, o *observed, writeAhead bool) (*ob
 // carryOut deletes what is to be dropped and writes what is to be written. It says whether something was other than
 // what was known.
 func (r *resource) carryOut(ctx context.Context, o *observed, p plan, writeAhead bool) (stale bool, err error) {
+	defer r.remember()
 	writing := r.feed.Write(r.object)
 	defer writing.End()
 	r.drop(ctx, writing, o, p)
@@ -408,4 +419,3 @@ func (r *resource) remove(ctx context.Context, writing *inventory.Writing[items.
 	}
 	return nil
 }
-
