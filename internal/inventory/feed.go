@@ -210,7 +210,7 @@ func (f *Feed[F, L]) poll(ctx context.Context) {
 			continue
 		}
 		var listing context.Context
-		listing, f.interrupt = context.WithCancel(ctx)
+		listing, f.interrupt = context.WithCancel(ctx) //nolint:gosec // settle calls it
 		f.interrupted = false
 		f.inv.mu.Unlock()
 		answer, err := f.access.List(listing, next.since, next.wait)

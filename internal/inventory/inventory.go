@@ -164,7 +164,7 @@ func (inv *Inventory[F, L]) run(f *Feed[F, L]) {
 		return
 	}
 	var ctx context.Context
-	ctx, f.cancel = context.WithCancel(inv.ctx)
+	ctx, f.cancel = context.WithCancel(inv.ctx) //nolint:gosec // called by leave, when the last subscriber is gone
 	inv.pollers.Go(func() { f.poll(ctx) })
 }
 
