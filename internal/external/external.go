@@ -136,6 +136,9 @@ type Progress struct {
 	Done bool
 	// Failure says why an operation that has ended did so badly; "" where it ended well.
 	Failure string
+	// Remedy is set with a Failure that Update can set right: the loop goes on to compare, and Diff tells what is to be
+	// done, instead of waiting for someone to act.
+	Remedy bool
 	// Message says where a running operation is, for example "2 of 5 tasks done".
 	Message string
 	// Tasks of the operation: how many are done, how many there are, and the name of the current one.

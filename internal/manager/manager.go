@@ -33,6 +33,7 @@ import (
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
 	"servicestage.dev/operator/internal/controller/kieconfig"
+	"servicestage.dev/operator/internal/controller/microserviceengine"
 	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/metrics"
 	"servicestage.dev/operator/internal/reconciler"
@@ -144,6 +145,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	accounts := account.NewResolver(mgr.GetClient(), pool)
 	rt := reconciler.Runtime{
 		Client:                  mgr.GetClient(),
+		Live:                    mgr.GetAPIReader(),
 		Graph:                   dependency.NewGraph(mgr.GetClient()),
 		Accounts:                pool,
 		Metrics:                 loopMetrics,
@@ -160,9 +162,10 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	controllers := []reconciler.Controller{
 		cloudaccount.Namespaced(pool),
 		cloudaccount.Cluster(pool),
-		environment.Definition(accounts),
+		environment.Definition(accounts, mgr.GetClient()),
 		application.Definition(accounts, mgr.GetClient(), mgr.GetAPIReader()),
 		component.Definition(accounts, mgr.GetClient()),
+		microserviceengine.Definition(accounts, mgr.GetAPIReader()),
 		kieconfig.Definition(kieconfig.Options{
 			Accounts: accounts, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Policy: policy, Metrics: callMetrics, UserAgent: userAgent,
 			ResyncInterval: cfg.ResyncInterval,

@@ -72,8 +72,13 @@ func (l *loop[O, R]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	o, unpublished := p.publish(ctx, o)
 	o.events = append(p.events, o.events...)
-	return l.settle(ctx, p, o)
+	result, err := l.settle(ctx, p, o)
+	if err == nil {
+		err = unpublished // after status: what the cloud did must be written down first
+	}
+	return result, err
 }
 
 // forget tells the kind's inventory that an object is gone.
@@ -335,7 +340,16 @@ func (p *pass[O, R]) create(ctx context.Context) (outcome, bool, error) {
 	log.FromContext(ctx).Info("Creating in the cloud", "resource", p.noun)
 	observed, op, err := p.resource.Create(ctx, p.claim)
 	if clouderr.Is(err, clouderr.Exists) {
-		return p.taken(ctx, err)
+		o, found, failure := p.taken(ctx, err)
+		if !found && failure == nil {
+			failure = p.withdraw(ctx)
+		}
+		return o, found, failure
+	}
+	if refused(err) {
+		if err := p.withdraw(ctx); err != nil {
+			return outcome{}, false, err
+		}
 	}
 	if observed != nil {
 		p.status().ID = p.resource.Identity(observed).ID
@@ -461,7 +475,12 @@ func (p *pass[O, R]) poll(ctx context.Context, op v1alpha1.Operation) (outcome, 
 	p.status().LastFailure = progress.Failure
 	if progress.Failure != "" {
 		p.recordPolled()
-		return stuck("OperationFailed", v1alpha1.ReasonUnhealthy, fmt.Sprintf("The cloud failed to %s the %s: %s", strings.ToLower(string(op.Verb)), p.noun, progress.Failure), p.resync()), nil
+		o := stuck("OperationFailed", v1alpha1.ReasonUnhealthy, fmt.Sprintf("The cloud failed to %s the %s: %s", strings.ToLower(string(op.Verb)), p.noun, progress.Failure), p.resync())
+		if !progress.Remedy || p.observing() {
+			return o, nil
+		}
+		p.events = append(p.events, o.events...)
+		return p.sync(ctx)
 	}
 	p.note(corev1.EventTypeNormal, string(op.Verb)+"d", string(op.Verb), fmt.Sprintf("The cloud finished to %s the %s.", strings.ToLower(string(op.Verb)), p.noun))
 	return p.sync(ctx)
@@ -561,6 +580,40 @@ func (p *pass[O, R]) mint(ctx context.Context) error {
 	p.obj.SetFinalizers(patched.GetFinalizers())
 	p.obj.SetResourceVersion(patched.GetResourceVersion())
 	return nil
+}
+
+// withdraw takes back the claim and the finalizer that this pass minted, where the cloud refused the call that they were
+// minted for and its resources carry no claim: nothing was made under them, and what others make of that name from now on
+// would be taken for the object's own.
+func (p *pass[O, R]) withdraw(ctx context.Context) error {
+	if !p.minted || !p.Unmarked {
+		return nil
+	}
+	patched, ok := p.obj.DeepCopyObject().(O)
+	if !ok {
+		return fmt.Errorf("a copy of %T is no %T", p.obj, p.obj)
+	}
+	annotations := patched.GetAnnotations()
+	delete(annotations, v1alpha1.ClaimAnnotation)
+	patched.SetAnnotations(annotations)
+	controllerutil.RemoveFinalizer(patched, v1alpha1.Finalizer)
+	if err := p.Client.Patch(ctx, patched, client.MergeFromWithOptions(p.obj, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("withdraw the claim: %w", err)
+	}
+	p.minted, p.claim = false, external.Claim{}
+	p.obj.SetAnnotations(patched.GetAnnotations())
+	p.obj.SetFinalizers(patched.GetFinalizers())
+	p.obj.SetResourceVersion(patched.GetResourceVersion())
+	return nil
+}
+
+// refused says whether the cloud refused a call for good, so that nothing came of it.
+func refused(err error) bool {
+	switch clouderr.ClassOf(err) {
+	case clouderr.Invalid, clouderr.Quota, clouderr.Forbidden, clouderr.Unauthorized:
+		return true
+	}
+	return false
 }
 
 func (p *pass[O, R]) failed(doing string, verb v1alpha1.OperationVerb, err error) outcome {
