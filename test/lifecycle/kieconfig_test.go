@@ -22,7 +22,7 @@ import (
 var _ = Describe("KieConfig", func() {
 	It("creates an item, sees it and deletes it", func() {
 		w := newWorld()
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		k := w.config("one", []string{"color=blue"})
 		w.create(k)
 		available(k)
@@ -38,7 +38,7 @@ var _ = Describe("KieConfig", func() {
 
 	It("keeps 50 items true, whatever is done to them behind its back", func() {
 		w := newWorld()
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		k := w.config("many", numbered(50), func(k *v1alpha1.KieConfig) { k.Spec.Labels = map[string]string{"app": "shop"} })
 		w.create(k)
 		available(k)
@@ -84,7 +84,7 @@ var _ = Describe("KieConfig", func() {
 
 	It("follows values in Secrets and ConfigMaps, types and empty values", func() {
 		w := newWorld()
-		e := w.engine("engine", "")
+		e := w.kieEngine("engine", "")
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "database"}, StringData: map[string]string{"url": "first"}}
 		w.create(secret)
 		k := w.config("followed", []string{"mode=on"}, func(k *v1alpha1.KieConfig) {
@@ -124,7 +124,7 @@ var _ = Describe("KieConfig", func() {
 
 	It("leaves what it did not write, and takes it over where it is asked to", func() {
 		w := newWorld()
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		e.foreign("taken", "theirs")
 		k := w.config("polite", []string{"taken=ours", "free=ours"})
 		w.create(k)
@@ -160,7 +160,7 @@ var _ = Describe("KieConfig", func() {
 
 	It("gives an item that two objects list to the older, and to the younger when that goes", func() {
 		w := newWorld()
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		older := w.config("b-older", []string{"shared=older", "own=1"})
 		w.create(older)
 		available(older)
@@ -192,7 +192,7 @@ var _ = Describe("KieConfig", func() {
 
 	It("tries a wrong password once, until the Secret changes", func() {
 		w := newWorld()
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		secret := &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "login"},
 			StringData: map[string]string{"username": "root", "password": "Wr0ng-password!"},
@@ -222,7 +222,7 @@ var _ = Describe("KieConfig", func() {
 		}
 		Expect(w.kieCalls()["login"]).To(Equal(1))
 
-		edit(secret, func(s *corev1.Secret) { s.Data["password"] = []byte(rootPassword) })
+		edit(secret, func(s *corev1.Secret) { s.Data["password"] = []byte(kiePassword) })
 		available(first)
 		available(second)
 		Expect(first.Status.RefusedCredentials).To(BeEmpty())
@@ -232,7 +232,7 @@ var _ = Describe("KieConfig", func() {
 
 	It("recognises what it wrote after a restore without status, and after a crash", func() {
 		w := newWorld()
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		e.foreign("foreign", "theirs")
 		k := w.config("restored", []string{"a=1", "b=2"})
 		w.create(k)
@@ -266,7 +266,7 @@ var _ = Describe("KieConfig", func() {
 
 	It("goes through the gateway where the engine's address cannot be reached", func() {
 		w := newWorld()
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		e.foreign("taken", "theirs")
 		accountBecomes(w.account("default"), "True/Available")
 		w.cloud.ResetCalls()
@@ -305,7 +305,7 @@ var _ = Describe("KieConfig", func() {
 	It("asks once per interval where the engine cannot wait", func() {
 		w := newWorld()
 		Expect(w.cloud.MergeQuirks([]byte(`{"noKieWait":true}`))).To(Succeed())
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		k := w.config("asked", []string{"a=1"}, func(k *v1alpha1.KieConfig) { k.Spec.ResyncInterval = &metav1.Duration{Duration: 5 * time.Second} })
 		w.create(k)
 		available(k)
@@ -328,7 +328,7 @@ var _ = Describe("KieConfig", func() {
 
 	It("says what is wrong with what it is given", func() {
 		w := newWorld()
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		long := make([]byte, 131073)
 		for i := range long {
 			long[i] = 'x'
@@ -388,7 +388,7 @@ var _ = Describe("KieConfig", func() {
 
 	It("lets go of items that go with their engine, and says why it cannot otherwise", func() {
 		w := newWorld()
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		k := w.config("inside", []string{"a=1"})
 		w.create(k)
 		available(k)
@@ -404,7 +404,7 @@ var _ = Describe("KieConfig", func() {
 
 	It("deletes items after the Secret of their password went", func() {
 		w := newWorld()
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		k := w.config("orphaned", []string{"a=1"})
 		w.create(k)
 		available(k)
@@ -416,7 +416,7 @@ var _ = Describe("KieConfig", func() {
 
 	It("only looks under Observe", func() {
 		w := newWorld()
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		e.foreign("a", "1")
 		e.foreign("b", "theirs")
 		k := w.config("looking", []string{"a=1", "b=2", "c=3"}, func(k *v1alpha1.KieConfig) { k.Spec.ManagementPolicy = v1alpha1.ManagementPolicyObserve })
@@ -441,7 +441,7 @@ var _ = Describe("KieConfig", func() {
 var _ = Describe("What a KieConfig costs", Serial, func() {
 	It("is one login, one list and one write per item, and the long poll alone at rest", func() {
 		w := newWorld(func(c *manager.Config) { c.MaxConcurrentReconciles = 10 })
-		e := w.engine("engine", rootPassword)
+		e := w.kieEngine("engine", kiePassword)
 		accountBecomes(w.account("default"), "True/Available")
 		w.cloud.ResetCalls()
 		before := writes()

@@ -21,19 +21,19 @@ import (
 	"servicestage.dev/operator/internal/cloudsim/kie"
 )
 
-const rootPassword = "Passw0rd!x"
+const kiePassword = "Passw0rd!x"
 
-// engine is an engine of the simulated cloud with the object that stands for it.
-type engine struct {
+// kieEngine is an engine of the simulated cloud with the object that stands for it.
+type kieEngine struct {
 	*kie.Engine
 	w      *world
 	info   cloudsim.EngineInfo
 	object *v1alpha1.MicroserviceEngine
 }
 
-// engine makes an engine that is available, with RBAC where there is a password, and its object. What is in it is the
+// kieEngine makes an engine that is available, with RBAC where there is a password, and its object. What is in it is the
 // test's own business, so the object is paused.
-func (w *world) engine(name, password string) *engine {
+func (w *world) kieEngine(name, password string) *kieEngine {
 	GinkgoHelper()
 	DeferCleanup(w.cloud.Close)
 	auth := "NONE"
@@ -46,7 +46,7 @@ func (w *world) engine(name, password string) *engine {
 	})
 	Expect(err).NotTo(HaveOccurred())
 	id, _ := made["id"].(string)
-	e := &engine{Engine: w.cloud.Engine(id), w: w}
+	e := &kieEngine{Engine: w.cloud.Engine(id), w: w}
 	for _, info := range w.cloud.Engines() {
 		if info.ID == id {
 			e.info = info
@@ -71,7 +71,7 @@ func (w *world) engine(name, password string) *engine {
 }
 
 // is writes the status that the object's own controller would.
-func (e *engine) is(status string) {
+func (e *kieEngine) is(status string) {
 	GinkgoHelper()
 	e.status(func(s *v1alpha1.MicroserviceEngineStatus) {
 		s.ID, s.EngineStatus, s.AuthType, s.EnterpriseProjectID = e.info.ID, status, string(e.object.Spec.AuthType), "0"
@@ -81,7 +81,7 @@ func (e *engine) is(status string) {
 	})
 }
 
-func (e *engine) status(change func(*v1alpha1.MicroserviceEngineStatus)) {
+func (e *kieEngine) status(change func(*v1alpha1.MicroserviceEngineStatus)) {
 	GinkgoHelper()
 	Expect(k8s.Get(context.Background(), client.ObjectKeyFromObject(e.object), e.object)).To(Succeed())
 	before := e.object.DeepCopy()
@@ -90,7 +90,7 @@ func (e *engine) status(change func(*v1alpha1.MicroserviceEngineStatus)) {
 }
 
 // values returns what Kie holds, as key{labels}=value.
-func (e *engine) values() []string {
+func (e *kieEngine) values() []string {
 	var all []string
 	for _, item := range e.Items() {
 		all = append(all, itemName(item)+"="+item.Value)
@@ -112,7 +112,7 @@ func itemName(item kie.Item) string {
 }
 
 // edit changes an item behind the operator's back.
-func (e *engine) edit(key, value string) {
+func (e *kieEngine) edit(key, value string) {
 	GinkgoHelper()
 	for _, item := range e.Items() {
 		if item.Key == key {
@@ -125,7 +125,7 @@ func (e *engine) edit(key, value string) {
 }
 
 // remove deletes an item behind the operator's back.
-func (e *engine) remove(key string) {
+func (e *kieEngine) remove(key string) {
 	GinkgoHelper()
 	for _, item := range e.Items() {
 		if item.Key == key {
@@ -137,7 +137,7 @@ func (e *engine) remove(key string) {
 }
 
 // foreign puts an item that no object wrote, made at the time.
-func (e *engine) foreign(key, value string) {
+func (e *kieEngine) foreign(key, value string) {
 	e.Put(kie.Item{Project: "default", Key: key, Value: value, Status: kie.StatusEnabled})
 }
 
@@ -207,7 +207,7 @@ func numbered(n int) []string {
 }
 
 // watched waits until the engine's long poll is on.
-func (e *engine) watched() {
+func (e *kieEngine) watched() {
 	GinkgoHelper()
 	Eventually(e.Waiting).WithPolling(5*time.Millisecond).Should(Equal(1), "long polls that wait")
 }
