@@ -107,6 +107,13 @@ type Condition struct {
 	True bool
 }
 
+// Describer is implemented by kinds that can say what was observed in the words of a spec, for whoever shows it to people.
+type Describer[O client.Object, R any] interface {
+	// Describe returns an object whose spec says what was observed, with ids for references and every value in the clear.
+	// What was not looked at is left out. Pure.
+	Describe(observed *R) O
+}
+
 // Verb says what an operation does.
 type Verb string
 
@@ -159,6 +166,14 @@ type Identity struct {
 	ClaimKnown bool
 	// CreatedAt is when the resource was created, by the cloud's clock; zero where unknown.
 	CreatedAt time.Time
+}
+
+// Unclaimed says whether the observation shows that nobody claims the resource.
+func (i Identity) Unclaimed() bool { return i.ClaimKnown && i.Claim == "" }
+
+// ClaimedByOther says whether the observation shows the claim of another than the given one.
+func (i Identity) ClaimedByOther(own Claim) bool {
+	return i.ClaimKnown && i.Claim != "" && i.Claim != own.Token
 }
 
 // Changes is the difference between a spec and an observation.

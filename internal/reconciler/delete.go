@@ -105,7 +105,7 @@ func (p *pass[O, R]) removeFromCloud(ctx context.Context) (outcome, error) {
 		switch {
 		case err != nil:
 			return p.failed(fmt.Sprintf("look for the %s", p.noun), v1alpha1.OperationDelete, err), nil
-		case decision != claimOurs:
+		case decision != external.MatchOurs:
 			return isFinal(), nil
 		}
 		id = identity.ID

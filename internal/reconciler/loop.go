@@ -218,12 +218,10 @@ func (p *pass[O, R]) keep(ctx context.Context, observed *R) (outcome, bool, erro
 	if p.observing() {
 		return outcome{}, true, nil
 	}
-	identity := p.resource.Identity(observed)
-	claimed := identity.ClaimKnown && identity.Claim != ""
-	if claimed && !p.claim.IsZero() && identity.Claim != p.claim.Token {
-		return p.foreign(identity), false, nil
-	}
-	if claimed && p.claim.IsZero() {
+	if identity := p.resource.Identity(observed); identity.ClaimedByOther(p.claim) {
+		if !p.claim.IsZero() {
+			return p.foreign(identity), false, nil
+		}
 		p.claim = external.Claim{Token: identity.Claim, MintedAt: p.Clock.Now()}
 	}
 	return outcome{}, true, p.mint(ctx)
@@ -242,7 +240,7 @@ func (p *pass[O, R]) adoptByID(ctx context.Context, id string) (outcome, bool, e
 		return p.failed(fmt.Sprintf("look at the %s %s", p.noun, id), "", err), false, nil
 	}
 	identity := p.resource.Identity(observed)
-	if identity.ClaimKnown && identity.Claim != "" && identity.Claim != p.claim.Token && !p.observing() {
+	if identity.ClaimedByOther(p.claim) && !p.observing() {
 		return p.foreign(identity), false, nil
 	}
 	return p.take(ctx, observed, identity, true)
@@ -255,16 +253,16 @@ func (p *pass[O, R]) find(ctx context.Context) (outcome, bool, error) {
 		return p.failed(fmt.Sprintf("look for the %s", p.noun), v1alpha1.OperationCreate, err), false, nil
 	}
 	switch decision {
-	case claimOurs, claimAdopt:
-		return p.take(ctx, nil, identity, decision == claimAdopt)
-	case claimForeign:
+	case external.MatchOurs, external.MatchAdopt:
+		return p.take(ctx, nil, identity, decision == external.MatchAdopt)
+	case external.MatchForeign:
 		if p.observing() {
 			return p.take(ctx, nil, identity, false)
 		}
 		return p.foreign(identity), false, nil
-	case claimAmbiguous:
+	case external.MatchAmbiguous:
 		return p.ambiguous(), false, nil
-	case claimNone:
+	case external.MatchNone:
 	}
 	if p.observing() {
 		return missing(fmt.Sprintf("There is no such %s in the cloud; managementPolicy is Observe, so none is created.", p.noun), false, p.resync()), false, nil
@@ -276,15 +274,15 @@ func (p *pass[O, R]) find(ctx context.Context) (outcome, bool, error) {
 }
 
 // search asks the cloud for candidates and decides which one is the object's own.
-func (p *pass[O, R]) search(ctx context.Context) (claimed, external.Identity, error) {
+func (p *pass[O, R]) search(ctx context.Context) (external.Match, external.Identity, error) {
 	var candidates []external.Identity
 	for observed, err := range p.resource.Find(ctx, p.claim) {
 		if err != nil {
-			return claimNone, external.Identity{}, err
+			return external.MatchNone, external.Identity{}, err
 		}
 		candidates = append(candidates, p.resource.Identity(observed))
 	}
-	decision, identity := match(candidates, p.claim, p.adopting() || p.observing())
+	decision, identity := external.MatchOf(candidates, p.claim, p.adopting() || p.observing())
 	return decision, identity, nil
 }
 
@@ -373,14 +371,14 @@ func (p *pass[O, R]) taken(ctx context.Context, exists error) (outcome, bool, er
 	switch {
 	case err != nil:
 		return p.failed(fmt.Sprintf("look for the %s", p.noun), v1alpha1.OperationCreate, err), false, nil
-	case decision == claimOurs && p.minted && !identity.ClaimKnown:
+	case decision == external.MatchOurs && p.minted && !identity.ClaimKnown:
 		// It cannot say whose it is, and was there before the first call that could have made ours.
 		return p.foreign(identity), false, nil
-	case decision == claimOurs || decision == claimAdopt:
-		return p.take(ctx, nil, identity, decision == claimAdopt)
-	case decision == claimAmbiguous:
+	case decision == external.MatchOurs || decision == external.MatchAdopt:
+		return p.take(ctx, nil, identity, decision == external.MatchAdopt)
+	case decision == external.MatchAmbiguous:
 		return p.ambiguous(), false, nil
-	case decision == claimForeign:
+	case decision == external.MatchForeign:
 		return p.foreign(identity), false, nil
 	}
 	return p.failed(fmt.Sprintf("create the %s", p.noun), v1alpha1.OperationCreate, exists), false, nil
@@ -390,7 +388,7 @@ func (p *pass[O, R]) taken(ctx context.Context, exists error) (outcome, bool, er
 func (p *pass[O, R]) converge(ctx context.Context) outcome {
 	changes := p.resource.Diff(p.observed)
 	identity := p.resource.Identity(p.observed)
-	changes.Mark = identity.ClaimKnown && identity.Claim == "" && !p.observing()
+	changes.Mark = identity.Unclaimed() && !p.observing()
 	if p.observing() {
 		if changes.Empty() {
 			return p.report()
