@@ -140,6 +140,24 @@ func metricsInCode(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
+func TestPluginPageListsEveryFlagAndExitCode(t *testing.T) {
+	page := read(t, "kubectl-servicestage.md")
+	var flags []string
+	for _, file := range []string{"commands.go", "root.go"} {
+		flags = append(flags, submatches(read(t, filepath.Join("..", "cmd", "kubectl-servicestage", file)), `(?:flags|Flags\(\))\.\w+\([^"\n]*"([a-z-]+)"`)...)
+	}
+	slices.Sort(flags)
+	rows := slices.Compact(submatches(page, "(?m)^\\| `--([a-z-]+)`"))
+	if diff := cmp.Diff(slices.Compact(flags), rows); diff != "" {
+		t.Errorf("flags of cmd/kubectl-servicestage (-) and rows of kubectl-servicestage.md (+):\n%s", diff)
+	}
+	codes := append(submatches(read(t, filepath.FromSlash("../internal/cli/exit/exit.go")), `(?m)^\t[A-Z]\w+ = (\d+)$`), "0")
+	slices.Sort(codes)
+	if diff := cmp.Diff(codes, submatches(page, "(?m)^\\| `(\\d+)` \\|")); diff != "" {
+		t.Errorf("exit codes (-) and rows of kubectl-servicestage.md (+):\n%s", diff)
+	}
+}
+
 func TestLinksLead(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#\s]+)(#[^)]*)?\)`)
 	for _, page := range pages(t) {

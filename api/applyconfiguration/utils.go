@@ -87,6 +87,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ComponentVolumeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ComputeAmount"):
 		return &apiv1alpha1.ComputeAmountApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Connection"):
+		return &apiv1alpha1.ConnectionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Credentials"):
 		return &apiv1alpha1.CredentialsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CustomMetrics"):
@@ -97,6 +99,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EmptyDirVolumeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Endpoints"):
 		return &apiv1alpha1.EndpointsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EngineEndpoints"):
+		return &apiv1alpha1.EngineEndpointsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EngineEntryPoint"):
+		return &apiv1alpha1.EngineEntryPointApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EngineInstances"):
+		return &apiv1alpha1.EngineInstancesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EngineJob"):
+		return &apiv1alpha1.EngineJobApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EngineNetwork"):
+		return &apiv1alpha1.EngineNetworkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Environment"):
 		return &apiv1alpha1.EnvironmentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvironmentResource"):
@@ -125,12 +137,30 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ImportApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("KeySelector"):
 		return &apiv1alpha1.KeySelectorApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KieConfig"):
+		return &apiv1alpha1.KieConfigApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KieConfigSpec"):
+		return &apiv1alpha1.KieConfigSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KieConfigStatus"):
+		return &apiv1alpha1.KieConfigStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KieEndpoint"):
+		return &apiv1alpha1.KieEndpointApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KieItem"):
+		return &apiv1alpha1.KieItemApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KieItemFailure"):
+		return &apiv1alpha1.KieItemFailureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LifecycleHandler"):
 		return &apiv1alpha1.LifecycleHandlerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LogCollection"):
 		return &apiv1alpha1.LogCollectionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Mesher"):
 		return &apiv1alpha1.MesherApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MicroserviceEngine"):
+		return &apiv1alpha1.MicroserviceEngineApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MicroserviceEngineSpec"):
+		return &apiv1alpha1.MicroserviceEngineSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MicroserviceEngineStatus"):
+		return &apiv1alpha1.MicroserviceEngineStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NamedVolume"):
 		return &apiv1alpha1.NamedVolumeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NamespacedObjectReference"):
@@ -157,6 +187,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RollingReleaseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RuntimeStack"):
 		return &apiv1alpha1.RuntimeStackApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyReference"):
+		return &apiv1alpha1.SecretKeyReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TCPSocketAction"):
 		return &apiv1alpha1.TCPSocketActionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TLS"):

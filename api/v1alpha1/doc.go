@@ -34,6 +34,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&Environment{}, &EnvironmentList{},
 		&Application{}, &ApplicationList{},
 		&Component{}, &ComponentList{},
+		&MicroserviceEngine{}, &MicroserviceEngineList{},
+		&KieConfig{}, &KieConfigList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

@@ -144,6 +144,32 @@ func TestOperationThatEndsBadly(t *testing.T) {
 	}
 }
 
+// A failure that Update can set right is set right at once, in the same pass, and told.
+func TestOperationThatEndsBadlyWithARemedy(t *testing.T) {
+	remediable := func(external.Operation) (external.Progress, error) {
+		return external.Progress{Done: true, Failure: "no nodes left", Remedy: true}, nil
+	}
+	w := newJobWorld(t)
+	w.cloud.poll = remediable
+	w.cloud.things[0].description = "half made" // what Diff finds, and Update sets right
+	w.cloud.update = func(observed *thing, _ external.Changes) (*thing, *external.Operation, error) {
+		return observed, &external.Operation{ID: "job-1", Verb: external.VerbCreate, Reason: "Retrying", Message: "Retrying, 1 of 2."}, nil
+	}
+	within(t, w.pass(), 2*time.Second, 2200*time.Millisecond)
+	w.called("poll job-1 Create", "get id-1", "update id-1 spec.description")
+	w.says("Ready=False/Creating", "Stalled=", "Reconciling=True/Creating")
+	w.told("Warning Unhealthy The cloud failed to create the environment: no nodes left", "Normal Retrying Retrying, 1 of 2.")
+	if s := w.object().Status; s.Operation == nil || s.Operation.ID != "job-1" || s.LastFailure != "no nodes left" {
+		t.Errorf("operation %+v, last failure %q", s.Operation, s.LastFailure)
+	}
+
+	// Under Observe nothing is set right.
+	w.edit(func(e *v1alpha1.Environment) { e.Spec.ManagementPolicy = v1alpha1.ManagementPolicyObserve })
+	resynced(t, w.pass())
+	w.called("poll job-1 Create")
+	w.says("Ready=False/Unhealthy", "Stalled=True/Unhealthy")
+}
+
 func TestPollThatSeesTheResourceReportsIt(t *testing.T) {
 	w := newJobWorld(t)
 	w.cloud.polled = func() *thing { return &thing{name: "half made"} }

@@ -850,6 +850,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: memory
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: dev.servicestage.operator.api.v1alpha1.Connection
+  map:
+    fields:
+    - name: configMap
+      type:
+        scalar: string
+    - name: secret
+      type:
+        scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.Credentials
   map:
     fields:
@@ -909,6 +918,83 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: vpc
       type:
         namedType: dev.servicestage.operator.api.v1alpha1.EndpointURL
+- name: dev.servicestage.operator.api.v1alpha1.EngineAuthType
+  scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.EngineEndpoints
+  map:
+    fields:
+    - name: kie
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.EngineEntryPoint
+    - name: publicKie
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.EngineEntryPoint
+    - name: publicServiceCenter
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.EngineEntryPoint
+    - name: serviceCenter
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.EngineEntryPoint
+- name: dev.servicestage.operator.api.v1alpha1.EngineEntryPoint
+  map:
+    fields:
+    - name: master
+      type:
+        scalar: string
+    - name: masterIPv6
+      type:
+        scalar: string
+    - name: slave
+      type:
+        scalar: string
+    - name: slaveIPv6
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.EngineInstances
+  map:
+    fields:
+    - name: limit
+      type:
+        scalar: numeric
+    - name: used
+      type:
+        scalar: numeric
+- name: dev.servicestage.operator.api.v1alpha1.EngineJob
+  map:
+    fields:
+    - name: id
+      type:
+        scalar: string
+    - name: phase
+      type:
+        scalar: string
+    - name: phasesDone
+      type:
+        scalar: numeric
+    - name: phasesTotal
+      type:
+        scalar: numeric
+    - name: state
+      type:
+        scalar: string
+    - name: type
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.EngineNetwork
+  map:
+    fields:
+    - name: subnetCIDR
+      type:
+        scalar: string
+    - name: subnetID
+      type:
+        scalar: string
+    - name: vpcID
+      type:
+        scalar: string
+    - name: vpcName
+      type:
+        scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.EnvVar
   map:
     fields:
@@ -1189,6 +1275,209 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.KieAccess
+  scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.KieConfig
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.KieConfigSpec
+    - name: status
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.KieConfigStatus
+      default:
+        observedGeneration: -1
+- name: dev.servicestage.operator.api.v1alpha1.KieConfigSpec
+  map:
+    fields:
+    - name: access
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.KieAccess
+      default: Engine
+    - name: accountRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.AccountReference
+      default:
+        kind: CloudAccount
+        name: default
+    - name: authSecretRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ObjectReference
+    - name: conflictPolicy
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.KieConflictPolicy
+      default: Fail
+    - name: deletionPolicy
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.DeletionPolicy
+      default: Delete
+    - name: endpoint
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.KieEndpoint
+    - name: engineRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ObjectReference
+    - name: import
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Import
+    - name: items
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.KieItem
+          elementRelationship: atomic
+    - name: labels
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: managementPolicy
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ManagementPolicy
+      default: Manage
+    - name: resyncInterval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: tls
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.TLS
+- name: dev.servicestage.operator.api.v1alpha1.KieConfigStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: drift
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: failed
+      type:
+        scalar: numeric
+    - name: failures
+      type:
+        list:
+          elementType:
+            namedType: dev.servicestage.operator.api.v1alpha1.KieItemFailure
+          elementRelationship: atomic
+    - name: id
+      type:
+        scalar: string
+    - name: lastFailure
+      type:
+        scalar: string
+    - name: lastHandledReconcileAt
+      type:
+        scalar: string
+    - name: lastSyncTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: observedGeneration
+      type:
+        scalar: numeric
+      default: -1
+    - name: observedInputs
+      type:
+        scalar: string
+    - name: operation
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Operation
+    - name: refusedCredentials
+      type:
+        scalar: string
+    - name: revision
+      type:
+        scalar: numeric
+    - name: summary
+      type:
+        scalar: string
+    - name: syncedItems
+      type:
+        scalar: numeric
+    - name: total
+      type:
+        scalar: numeric
+    - name: watch
+      type:
+        scalar: string
+    - name: written
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: dev.servicestage.operator.api.v1alpha1.KieConflictPolicy
+  scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.KieEndpoint
+  map:
+    fields:
+    - name: kie
+      type:
+        scalar: string
+    - name: serviceCenter
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.KieItem
+  map:
+    fields:
+    - name: enabled
+      type:
+        scalar: boolean
+      default: true
+    - name: key
+      type:
+        scalar: string
+    - name: labels
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: value
+      type:
+        scalar: string
+    - name: valueFrom
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ValueSource
+    - name: valueType
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.KieValueType
+      default: text
+- name: dev.servicestage.operator.api.v1alpha1.KieItemFailure
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: labels
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: message
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.KieValueType
+  scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.LifecycleHandler
   map:
     fields:
@@ -1221,6 +1510,167 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: port
       type:
         scalar: numeric
+- name: dev.servicestage.operator.api.v1alpha1.MicroserviceEngine
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.MicroserviceEngineSpec
+    - name: status
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.MicroserviceEngineStatus
+      default:
+        observedGeneration: -1
+- name: dev.servicestage.operator.api.v1alpha1.MicroserviceEngineSpec
+  map:
+    fields:
+    - name: accountRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.AccountReference
+      default:
+        kind: CloudAccount
+        name: default
+    - name: authType
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.EngineAuthType
+      default: RBAC
+    - name: availabilityZones
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: connection
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Connection
+    - name: deletionPolicy
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.DeletionPolicy
+      default: Delete
+    - name: description
+      type:
+        scalar: string
+    - name: enterpriseProjectID
+      type:
+        scalar: string
+    - name: flavor
+      type:
+        scalar: string
+    - name: import
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Import
+    - name: inputs
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: managementPolicy
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.ManagementPolicy
+      default: Manage
+    - name: name
+      type:
+        scalar: string
+    - name: network
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.EngineNetwork
+    - name: publicIPID
+      type:
+        scalar: string
+    - name: resyncInterval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: retryFailedCreate
+      type:
+        scalar: numeric
+      default: 0
+    - name: rootPasswordSecretRef
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.SecretKeyReference
+- name: dev.servicestage.operator.api.v1alpha1.MicroserviceEngineStatus
+  map:
+    fields:
+    - name: authType
+      type:
+        scalar: string
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: connection
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Connection
+    - name: createRetries
+      type:
+        scalar: numeric
+    - name: drift
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: endpoints
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.EngineEndpoints
+    - name: engineStatus
+      type:
+        scalar: string
+    - name: enterpriseProjectID
+      type:
+        scalar: string
+    - name: flavor
+      type:
+        scalar: string
+    - name: id
+      type:
+        scalar: string
+    - name: instances
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.EngineInstances
+    - name: job
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.EngineJob
+    - name: lastFailure
+      type:
+        scalar: string
+    - name: lastHandledReconcileAt
+      type:
+        scalar: string
+    - name: lastSyncTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: latestVersion
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: observedGeneration
+      type:
+        scalar: numeric
+      default: -1
+    - name: observedInputs
+      type:
+        scalar: string
+    - name: operation
+      type:
+        namedType: dev.servicestage.operator.api.v1alpha1.Operation
+    - name: version
+      type:
+        scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.NamedVolume
   map:
     fields:
@@ -1343,6 +1793,16 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: version
+      type:
+        scalar: string
+- name: dev.servicestage.operator.api.v1alpha1.SecretKeyReference
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: password
+    - name: name
       type:
         scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.TCPSocketAction

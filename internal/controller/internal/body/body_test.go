@@ -153,6 +153,15 @@ func TestServersAreOneReferenceNamedDefault(t *testing.T) {
 	}
 }
 
+func TestEnginesThatAreNamedByObjectsAreReferredToById(t *testing.T) {
+	c := component(t, `{version: 1.0.0, references: [{type: cse, engineRef: {name: main}}, {type: cse, id: eng2}], runtimeStack: {deployMode: virtualmachine}, source: {package: {url: u, storage: obs}}}`)
+	got := overTheWire(t, Wanted(c, Resolved{EngineIDs: map[string]string{"main": "eng1"}}))["refer_resources"]
+	want := decode(t, `{"l": [{"type": "cse", "id": "eng1"}, {"type": "cse", "id": "eng2"}]}`)["l"]
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("refer_resources (-want +got):\n%s", diff)
+	}
+}
+
 func TestWhatTheCloudAddsIsNoDrift(t *testing.T) {
 	spec := `{version: 1.0.0, runtimeStack: {name: OpenJDK8, type: Java, version: 1.0.0, deployMode: container},
 		source: {image: {url: "swr/x:1", storage: swr}}, env: [{name: A, value: "1"}],
