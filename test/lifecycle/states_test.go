@@ -84,6 +84,11 @@ func stateName(obj client.Object, o conditions.Observed) string {
 			parts = append(parts, kebab(conditionType))
 		}
 	}
+	for _, c := range o.Conditions {
+		if !slices.Contains(common, c.Type) {
+			parts = append(parts, kebab(c.Type)+"-"+kebab(c.Reason))
+		}
+	}
 	if o.ObservedGeneration >= 0 && o.ObservedGeneration < o.Generation {
 		parts = append(parts, "behind")
 	}
@@ -91,6 +96,12 @@ func stateName(obj client.Object, o conditions.Observed) string {
 		parts = append(parts, "deleting")
 	}
 	return strings.Join(parts, ".")
+}
+
+// common are the conditions that every kind can have.
+var common = []string{
+	v1alpha1.ConditionReady, v1alpha1.ConditionSynced, v1alpha1.ConditionReferencesResolved,
+	v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionPaused,
 }
 
 var capital = regexp.MustCompile(`\B[A-Z]`)
