@@ -105,7 +105,7 @@ func New(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.Manager
 		return nil, err
 	}
 	if err := addControllers(ctx, mgr, cfg, policy); err != nil {
-		return nil, err
+		return nil, installed(err)
 	}
 	return mgr, nil
 }
@@ -178,7 +178,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		}
 	}
 	if err := rt.Graph.Index(ctx, mgr.GetFieldIndexer()); err != nil {
-		return installed(err)
+		return err
 	}
 	for _, c := range controllers {
 		if err := c.SetUp(mgr, rt); err != nil {
