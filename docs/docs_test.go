@@ -141,7 +141,7 @@ func TestNamedMakeTargetsExist(t *testing.T) {
 func pages(t *testing.T) []string {
 	t.Helper()
 	var out []string
-	for _, pattern := range []string{"../*.md", "*.md", "adr/*.md", "spec/*/*.md"} {
+	for _, pattern := range []string{"../*.md", "*.md", "adr/*.md", "spec/*/*.md", "guides/*.md"} {
 		files, err := filepath.Glob(filepath.FromSlash(pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: no pages: %v", pattern, err)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Proves what the image promises, for amd64 and arm64: that the same commit makes the same binary and the same image
 # wherever it is built, that the binary is static, bears the CA roots and is alone in the image, that it is not run by
-# root, and what its labels say. Needs buildah, which needs no daemon and no privileges; images are kept in a temporary
-# folder.
+# root, and what its labels say. Needs buildah, which needs no daemon; images are kept in a temporary folder. Exits with 77
+# where there is none.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-command -v buildah >/dev/null || { echo "test-image: buildah is missing: apt-get install buildah" >&2; exit 1; }
+command -v buildah >/dev/null || { echo "test-image: not run: buildah is missing (apt-get install buildah)" >&2; exit 77; }
 work=$(mktemp -d)
 images="buildah --root $work/images --runroot $work/run --storage-driver vfs"
 trap '$images rm --all >/dev/null 2>&1 || true; $images rmi --all --force >/dev/null 2>&1 || true; chmod -R u+w "$work"; rm -rf "$work"' EXIT
