@@ -48,6 +48,7 @@ func (p *pass[O, R]) remove(ctx context.Context) (outcome, error) {
 	if p.resource, err = p.Kind.Bind(ctx, p.obj, external.ForDelete); err != nil {
 		return p.cannotDelete(err), nil
 	}
+	p.keepRecord()
 	return p.removeFromCloud(ctx)
 }
 
@@ -104,7 +105,7 @@ func (p *pass[O, R]) removeFromCloud(ctx context.Context) (outcome, error) {
 		switch {
 		case err != nil:
 			return p.failed(fmt.Sprintf("look for the %s", p.noun), v1alpha1.OperationDelete, err), nil
-		case decision != claimOurs:
+		case decision != external.MatchOurs:
 			return isFinal(), nil
 		}
 		id = identity.ID

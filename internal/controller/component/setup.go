@@ -142,3 +142,8 @@ func (k kind) resolve(ctx context.Context, obj *v1alpha1.Component, r *resource)
 
 // Report copies what was observed into the status.
 func (k kind) Report(obj *v1alpha1.Component, o *observed) external.Health { return report(obj, o) }
+
+// Describe says what was observed as a spec.
+func (k kind) Describe(o *observed) *v1alpha1.Component {
+	return &v1alpha1.Component{Spec: SpecOf(&o.Component, nil)}
+}

@@ -76,3 +76,8 @@ func (k kind) Bind(ctx context.Context, obj *v1alpha1.Environment, purpose exter
 
 // Report copies what was observed into the status.
 func (k kind) Report(obj *v1alpha1.Environment, o *observed) external.Health { return report(obj, o) }
+
+// Describe says what was observed as a spec.
+func (k kind) Describe(o *observed) *v1alpha1.Environment {
+	return &v1alpha1.Environment{Spec: SpecOf(&o.Environment, o.Resources)}
+}
