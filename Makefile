@@ -13,6 +13,7 @@ CONTAINER_TOOL ?= docker
 # The time that an image bears: its commit's, so that the same commit makes the same image.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 export SOURCE_DATE_EPOCH
+CREATED = $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%FT%TZ 2>/dev/null || date -u -r $(SOURCE_DATE_EPOCH) +%FT%TZ)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # docker takes the time from the environment.
 IMAGE_TIME := $(if $(filter docker,$(firstword $(CONTAINER_TOOL))),,--timestamp $(SOURCE_DATE_EPOCH))
@@ -141,9 +142,9 @@ build: ## Build bin/manager, bin/cloudsim and bin/kubectl-servicestage.
 .PHONY: docker-build
 docker-build: ## Build the image IMG with the manager for linux/ARCH (amd64, arm64), by CONTAINER_TOOL (docker, podman, buildah).
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/linux-$(ARCH)/manager ./cmd/manager
-	@touch -d @$(SOURCE_DATE_EPOCH) bin/linux-$(ARCH)/manager
+	@touch -d $(CREATED) bin/linux-$(ARCH)/manager
 	@$(CONTAINER_TOOL) build --platform linux/$(ARCH) $(IMAGE_TIME) --build-arg TARGETARCH=$(ARCH) --build-arg VERSION=$(VERSION) \
-	  --build-arg REVISION=$(REVISION) --build-arg CREATED=$$(date -u -d @$(SOURCE_DATE_EPOCH) +%FT%TZ) -t $(IMG) .
+	  --build-arg REVISION=$(REVISION) --build-arg CREATED=$(CREATED) -t $(IMG) .
 
 .PHONY: simulator-image
 simulator-image: ## Build the image IMG with the simulated cloud, for tests in a cluster.
@@ -155,6 +156,10 @@ manifests: ## Write dist/install.yaml: everything a cluster needs, with the imag
 	@kustomize=$$($(TOOL) kustomize) && mkdir -p dist && \
 	  "$$kustomize" build config/default | sed 's|image: servicestage-operator:.*|image: $(IMG)|' >dist/install.yaml && \
 	  echo "dist/install.yaml: $$(grep -c '^kind:' dist/install.yaml) objects, image $(IMG)"
+
+.PHONY: chart
+chart: ## Pack the Helm chart into dist/.
+	@helm=$$($(TOOL) helm) && "$$helm" package charts/servicestage-operator --destination dist
 
 .PHONY: controlplane
 controlplane: ## Build kube-apiserver, kube-controller-manager and etcd once (minutes), or find them; prints where.

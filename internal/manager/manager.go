@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -75,6 +76,14 @@ type Config struct {
 	SkipNameValidation bool
 }
 
+// unread are the kinds that the manager leaves alone, since it may not read them.
+func (cfg Config) unread() []schema.GroupVersionKind {
+	if !cfg.NoClusterAccounts {
+		return nil
+	}
+	return []schema.GroupVersionKind{v1alpha1.GroupVersion.WithKind("ClusterCloudAccount"), corev1.SchemeGroupVersion.WithKind("Namespace")}
+}
+
 // Scheme knows every type that the operator handles.
 func Scheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
@@ -106,7 +115,7 @@ func New(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.Manager
 		return nil, err
 	}
 	if err := addControllers(ctx, mgr, cfg, policy); err != nil {
-		return nil, err
+		return nil, installed(err)
 	}
 	return mgr, nil
 }
@@ -146,12 +155,12 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	loopMetrics := metrics.New(cfg.Registry)
 	callMetrics, userAgent := cloudclient.NewMetrics(cfg.Registry), "servicestage-operator/"+cfg.Version
 	pool := account.NewPool(&account.Builder{Reader: mgr.GetAPIReader(), Policy: policy, Metrics: callMetrics, UserAgent: userAgent})
-	cfg.Registry.MustRegister(pool, metrics.NewResources(mgr.GetCache(), mgr.GetScheme(), mgr.Elected()))
+	cfg.Registry.MustRegister(pool, metrics.NewResources(mgr.GetCache(), mgr.GetScheme(), mgr.Elected(), cfg.unread()...))
 	accounts := account.NewResolver(mgr.GetClient(), pool)
 	rt := reconciler.Runtime{
 		Client:                  client.WithFieldOwner(mgr.GetClient(), reconciler.FieldOwner),
 		Live:                    mgr.GetAPIReader(),
-		Graph:                   dependency.NewGraph(mgr.GetClient()),
+		Graph:                   dependency.NewGraph(mgr.GetClient()).Without(cfg.unread()...),
 		Accounts:                pool,
 		Metrics:                 loopMetrics,
 		Recorder:                mgr.GetEventRecorder("servicestage-operator"),
@@ -161,7 +170,6 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	}
 	if cfg.NoClusterAccounts {
 		accounts = accounts.NamespacedOnly()
-		rt.Graph.Without(v1alpha1.GroupVersion.WithKind("ClusterCloudAccount"), corev1.SchemeGroupVersion.WithKind("Namespace"))
 	}
 	kieItems := kieconfig.NewInventory(mgr.GetClient())
 	if err := kieItems.SetUp(ctx, mgr); err != nil {
@@ -188,7 +196,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		}
 	}
 	if err := rt.Graph.Index(ctx, mgr.GetFieldIndexer()); err != nil {
-		return installed(err)
+		return err
 	}
 	for _, c := range controllers {
 		if err := c.SetUp(mgr, rt); err != nil {

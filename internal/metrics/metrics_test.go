@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,5 +152,26 @@ func TestAKindThatCannotBeListedLeavesTheOthers(t *testing.T) {
 	registry.MustRegister(NewResources(broken, scheme, acts))
 	if n, err := testutil.GatherAndCount(registry, resourcesName); err != nil || n != len(kindsOf(scheme))-1 {
 		t.Errorf("%d kinds, %v; want all but one of %q", n, err, kindsOf(scheme))
+	}
+}
+
+func TestAKindThatMayNotBeReadIsNotAskedFor(t *testing.T) {
+	cache, scheme := newCache(t, environment("one", "Available", metav1.ConditionTrue))
+	var asked []string
+	watched := interceptor.NewClient(cache, interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			asked = append(asked, fmt.Sprintf("%T", list))
+			return c.List(ctx, list, opts...)
+		},
+	})
+	acts := make(chan struct{})
+	close(acts)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(NewResources(watched, scheme, acts, v1alpha1.GroupVersion.WithKind("ClusterCloudAccount")))
+	if n, err := testutil.GatherAndCount(registry, resourcesName); err != nil || n != len(kindsOf(scheme))-1 {
+		t.Errorf("%d kinds, %v; want all but one of %q", n, err, kindsOf(scheme))
+	}
+	if slices.Contains(asked, "*v1alpha1.ClusterCloudAccountList") {
+		t.Errorf("asked for %q", asked)
 	}
 }

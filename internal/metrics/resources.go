@@ -6,6 +6,7 @@ package metrics
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -45,13 +47,18 @@ type Resources struct {
 	cache  client.Reader
 	scheme *runtime.Scheme
 	acts   <-chan struct{}
+	kinds  []string
 }
 
 var _ prometheus.Collector = (*Resources)(nil)
 
-// NewResources returns a collector over all kinds of the API. It tells nothing before acts is closed.
-func NewResources(cache client.Reader, scheme *runtime.Scheme, acts <-chan struct{}) *Resources {
-	return &Resources{cache: cache, scheme: scheme, acts: acts}
+// NewResources returns a collector over all kinds of the API but those that the manager may not read. It tells nothing
+// before acts is closed.
+func NewResources(cache client.Reader, scheme *runtime.Scheme, acts <-chan struct{}, without ...schema.GroupVersionKind) *Resources {
+	kinds := slices.DeleteFunc(kindsOf(scheme), func(kind string) bool {
+		return slices.Contains(without, v1alpha1.GroupVersion.WithKind(kind))
+	})
+	return &Resources{cache: cache, scheme: scheme, acts: acts, kinds: kinds}
 }
 
 // Describe sends what Collect will send.
@@ -70,7 +77,7 @@ func (r *Resources) Collect(into chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
 	defer cancel()
-	for _, kind := range kindsOf(r.scheme) {
+	for _, kind := range r.kinds {
 		if err := r.collect(ctx, kind, into); err != nil {
 			log.Log.WithName("metrics").Error(err, "Objects cannot be counted", "kind", kind)
 		}

@@ -189,6 +189,7 @@ var _ = Describe("A release for the whole cluster", Ordered, func() {
 		}
 		eventuallyHolds(ctx, before, append(definitions(), "Namespace /"+namespace, "Lease "+namespace+"/servicestage-operator.servicestage.dev")...)
 
+		delete(r.values, "connectionSecrets") // the namespace is gone
 		_, err := r.helm(ctx, helm, "install", chart, "--set", "crds.keep=false")
 		Expect(err).NotTo(HaveOccurred())
 		r.uninstall(ctx)

@@ -120,7 +120,7 @@ var _ = Describe("The chart", func() {
 
 		It("in the roles", func(ctx context.Context) {
 			all := render(ctx)
-			want := rendered(manifests("rbac")).only("ClusterRole")
+			want := manifests("rbac").only("ClusterRole")
 			Expect(want).NotTo(BeEmpty())
 			names := map[string]bool{}
 			for _, role := range want {

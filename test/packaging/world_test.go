@@ -125,6 +125,11 @@ func (r *release) stopPods() {
 // a watch is logged when it ends.
 func (r *release) rights(ctx context.Context) {
 	GinkgoHelper()
+	Expect(r.pods).NotTo(BeEmpty())
+	for _, pod := range r.pods {
+		_, err := pod.Metrics(ctx) // which may read what it tells of
+		Expect(err).NotTo(HaveOccurred())
+	}
 	r.stopPods()
 	account := r.deployment(ctx).Spec.Template.Spec.ServiceAccountName
 	granted, err := rig.RightsGranted(ctx, k8s, r.namespace, account)
