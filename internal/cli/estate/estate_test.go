@@ -16,6 +16,7 @@ import (
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/account"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
+	"servicestage.dev/operator/internal/cloudclient/cse"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
 	"servicestage.dev/operator/internal/external"
 )
@@ -83,6 +84,34 @@ func TestManageLeavesWhatOthersClaimToThem(t *testing.T) {
 	}
 	if got := taken.Object.CommonSpec().ManagementPolicy; got != v1alpha1.ManagementPolicyObserve || len(taken.Notes) != 1 {
 		t.Errorf("what is claimed: policy %s, notes %v", got, taken.Notes)
+	}
+}
+
+func TestEnginesAreReferredToByName(t *testing.T) {
+	e := newEstate()
+	item := e.engine(&cse.Engine{
+		ID: "engine-1", Name: "Shop", Flavor: "small", AuthType: "RBAC", EnterpriseProjectID: "0", Status: "Available",
+		Reference: cse.Reference{VPCID: "vpc-1", VPC: "vpc", NetworkID: "net-1", AZList: []string{"az1"}, Inputs: map[string]string{"cloud": "adds"}},
+	})
+	want := v1alpha1.MicroserviceEngineSpec{
+		ResourceSpec: *item.Object.CommonSpec(), Name: "Shop", Flavor: "small", AuthType: "RBAC", AvailabilityZones: []string{"az1"},
+		Network: &v1alpha1.EngineNetwork{VPCID: "vpc-1", VPCName: "vpc", SubnetID: "net-1"},
+	}
+	if diff := cmp.Diff(want, item.Object.(*v1alpha1.MicroserviceEngine).Spec); diff != "" {
+		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+	e.Register("MicroserviceEngine", "engine-1", "shop")
+	resources := e.environment(&servicestage.Environment{ID: "env-2", Name: "Stage"}, []servicestage.EnvironmentResource{
+		{Type: "cse", ID: "engine-1"}, {Type: "cse", ID: "engine-2"},
+	}).Object.(*v1alpha1.Environment).Spec.Resources
+	wanted := []v1alpha1.EnvironmentResource{{Type: "cse", EngineRef: &v1alpha1.ObjectReference{Name: "shop"}}, {Type: "cse", ID: "engine-2"}}
+	if diff := cmp.Diff(wanted, resources); diff != "" {
+		t.Errorf("resources (-want +got):\n%s", diff)
+	}
+	record := &servicestage.Component{ID: "c1", Name: "web", Fields: map[string]any{"refer_resources": []any{map[string]any{"type": "cse", "id": "engine-1"}}}}
+	references := e.component(record, record).Object.(*v1alpha1.Component).Spec.References
+	if len(references) != 1 || references[0].ID != "" || references[0].EngineRef == nil || references[0].EngineRef.Name != "shop" {
+		t.Errorf("references = %+v", references)
 	}
 }
 

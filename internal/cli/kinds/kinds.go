@@ -21,6 +21,7 @@ import (
 	"servicestage.dev/operator/internal/controller/application"
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
+	"servicestage.dev/operator/internal/controller/microserviceengine"
 	"servicestage.dev/operator/internal/plan"
 	"servicestage.dev/operator/internal/reconciler"
 )
@@ -46,11 +47,21 @@ type Kind struct {
 func All() []Kind {
 	return []Kind{
 		{
+			Name: "MicroserviceEngine", Resource: "microserviceengines", Import: estate.Engines,
+			New:     func() reconciler.Object { return &v1alpha1.MicroserviceEngine{} },
+			NewList: func() client.ObjectList { return &v1alpha1.MicroserviceEngineList{} },
+			Plan: func(accounts *account.Resolver, c client.Client) plan.Func {
+				return plan.Of(microserviceengine.Definition(accounts, c).Kind)
+			},
+			Parent: none,
+			Facts:  facts(engineFacts),
+		},
+		{
 			Name: "Environment", Resource: "environments", Import: estate.Environments,
 			New:     func() reconciler.Object { return &v1alpha1.Environment{} },
 			NewList: func() client.ObjectList { return &v1alpha1.EnvironmentList{} },
-			Plan: func(accounts *account.Resolver, _ client.Client) plan.Func {
-				return plan.Of(environment.Definition(accounts).Kind)
+			Plan: func(accounts *account.Resolver, c client.Client) plan.Func {
+				return plan.Of(environment.Definition(accounts, c).Kind)
 			},
 			Parent: none,
 			Facts:  facts(environmentFacts),
@@ -147,6 +158,15 @@ func facts[O reconciler.Object](of func(O) []string) func(reconciler.Object) []s
 		}
 		return slices.DeleteFunc(of(o), func(s string) bool { return s == "" })
 	}
+}
+
+func engineFacts(e *v1alpha1.MicroserviceEngine) []string {
+	s := e.Status
+	facts := []string{s.EngineStatus, s.Version, s.Flavor}
+	if s.Instances != nil {
+		facts = append(facts, fmt.Sprintf("%d of %d instances", s.Instances.Used, s.Instances.Limit))
+	}
+	return facts
 }
 
 func environmentFacts(e *v1alpha1.Environment) []string {

@@ -112,7 +112,8 @@ func identifiers(e map[string]any) []string {
 		ids = append(ids, text(ref["name"])+text(ref["id"]))
 	}
 	if kind := text(e["type"]); kind != "" {
-		ids = append(ids, kind+"/"+text(e["id"]))
+		engine, _ := e["engineRef"].(map[string]any)
+		ids = append(ids, kind+"/"+text(e["id"])+text(engine["name"]))
 	}
 	return ids
 }
