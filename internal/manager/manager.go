@@ -142,9 +142,10 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	pool := account.NewPool(&account.Builder{
 		Reader: mgr.GetAPIReader(), Policy: policy, Metrics: cloudclient.NewMetrics(cfg.Registry), UserAgent: "servicestage-operator/" + cfg.Version,
 	})
+	cfg.Registry.MustRegister(pool, metrics.NewResources(mgr.GetCache(), mgr.GetScheme(), mgr.Elected()))
 	accounts := account.NewResolver(mgr.GetClient(), pool)
 	rt := reconciler.Runtime{
-		Client:                  mgr.GetClient(),
+		Client:                  client.WithFieldOwner(mgr.GetClient(), reconciler.FieldOwner),
 		Live:                    mgr.GetAPIReader(),
 		Graph:                   dependency.NewGraph(mgr.GetClient()),
 		Accounts:                pool,

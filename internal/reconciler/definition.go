@@ -54,6 +54,8 @@ type Metrics interface {
 	Reconciled(controller, class string)
 	// DriftRepaired counts fields that were changed behind the operator's back and set right.
 	DriftRepaired(controller string, fields int)
+	// OperationEnded records how long a job of the cloud took, and whether its result is of use.
+	OperationEnded(controller, verb string, succeeded bool, took time.Duration)
 }
 
 // Runtime is what the loops of all kinds share.

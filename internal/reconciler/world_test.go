@@ -263,11 +263,16 @@ func (r *recorder) took() []string {
 type counters struct {
 	classes  []string
 	repaired int
-	refused  []string
+	// operations that ended, for example "Create true 1m0s".
+	operations []string
+	refused    []string
 }
 
 func (c *counters) Reconciled(_, class string)    { c.classes = append(c.classes, class) }
 func (c *counters) DriftRepaired(_ string, n int) { c.repaired += n }
+func (c *counters) OperationEnded(_, verb string, succeeded bool, took time.Duration) {
+	c.operations = append(c.operations, fmt.Sprintf("%s %t %s", verb, succeeded, took))
+}
 func (c *counters) ReportRefused(_ context.Context, namespace string, ref v1alpha1.AccountReference) {
 	c.refused = append(c.refused, namespace+"/"+ref.Name)
 }

@@ -8,6 +8,7 @@
 package body
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 
@@ -314,8 +315,12 @@ func probe(p *v1alpha1.ComponentProbe) object {
 	return b
 }
 
+// logCollection fills in what is left out: a default of the CRD inside a list would be a difference to Argo CD.
 func logCollection(l v1alpha1.LogCollection) object {
-	return object{"log_path": l.Path, "host_path": l.HostPath, "host_extend_path": l.HostExtendPath, "rotate": l.Rotate}
+	return object{
+		"log_path": l.Path, "host_path": l.HostPath,
+		"host_extend_path": cmp.Or(l.HostExtendPath, "None"), "rotate": cmp.Or(l.Rotate, "Hourly"),
+	}
 }
 
 // affinity is written in whichever of the two forms that the API has the spec uses.
