@@ -18,6 +18,7 @@ import (
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/account"
 	"servicestage.dev/operator/internal/cli/estate"
+	"servicestage.dev/operator/internal/cloudclient/endpoint"
 	"servicestage.dev/operator/internal/controller/application"
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
@@ -26,6 +27,17 @@ import (
 	"servicestage.dev/operator/internal/reconciler"
 )
 
+// Cloud is the way to the cloud.
+type Cloud struct {
+	// Accounts are those that Client shows.
+	Accounts *account.Resolver
+	// Client reads objects.
+	Client client.Client
+	// Policy says which addresses may be called.
+	Policy    *endpoint.Policy
+	UserAgent string
+}
+
 // Kind is what the commands need of a kind.
 type Kind struct {
 	// Name of the kind and of its resource, for example Environment and environments.
@@ -33,10 +45,12 @@ type Kind struct {
 	// New and NewList return an empty object, and an empty list of them.
 	New     func() reconciler.Object
 	NewList func() client.ObjectList
-	// Plan makes the function that plans objects. Everything is read through c.
-	Plan func(accounts *account.Resolver, c client.Client) plan.Func
+	// Plan makes the function that plans objects, until ctx ends.
+	Plan func(ctx context.Context, c Cloud) plan.Func
 	// Import reads the account's resources of the kind.
 	Import estate.Importer
+	// Needed are the fields without which an object is none, beside those that every kind has.
+	Needed []string
 	// Parent is the object that a tree shows an object under: kind and name, or nothing.
 	Parent func(obj reconciler.Object) (kind, name string)
 	// Facts are what a person wants to know first of an object's status.
@@ -50,8 +64,8 @@ func All() []Kind {
 			Name: "MicroserviceEngine", Resource: "microserviceengines", Import: estate.Engines,
 			New:     func() reconciler.Object { return &v1alpha1.MicroserviceEngine{} },
 			NewList: func() client.ObjectList { return &v1alpha1.MicroserviceEngineList{} },
-			Plan: func(accounts *account.Resolver, c client.Client) plan.Func {
-				return plan.Of(microserviceengine.Definition(accounts, c).Kind)
+			Plan: func(_ context.Context, c Cloud) plan.Func {
+				return plan.Of(microserviceengine.Definition(c.Accounts, c.Client).Kind)
 			},
 			Parent: none,
 			Facts:  facts(engineFacts),
@@ -60,8 +74,8 @@ func All() []Kind {
 			Name: "Environment", Resource: "environments", Import: estate.Environments,
 			New:     func() reconciler.Object { return &v1alpha1.Environment{} },
 			NewList: func() client.ObjectList { return &v1alpha1.EnvironmentList{} },
-			Plan: func(accounts *account.Resolver, c client.Client) plan.Func {
-				return plan.Of(environment.Definition(accounts, c).Kind)
+			Plan: func(_ context.Context, c Cloud) plan.Func {
+				return plan.Of(environment.Definition(c.Accounts, c.Client).Kind)
 			},
 			Parent: none,
 			Facts:  facts(environmentFacts),
@@ -70,8 +84,8 @@ func All() []Kind {
 			Name: "Application", Resource: "applications", Import: estate.Applications,
 			New:     func() reconciler.Object { return &v1alpha1.Application{} },
 			NewList: func() client.ObjectList { return &v1alpha1.ApplicationList{} },
-			Plan: func(accounts *account.Resolver, c client.Client) plan.Func {
-				return plan.Of(application.Definition(accounts, c, c).Kind)
+			Plan: func(_ context.Context, c Cloud) plan.Func {
+				return plan.Of(application.Definition(c.Accounts, c.Client, c.Client).Kind)
 			},
 			Parent: none,
 			Facts:  facts(applicationFacts),
@@ -80,9 +94,10 @@ func All() []Kind {
 			Name: "Component", Resource: "components", Import: estate.Components,
 			New:     func() reconciler.Object { return &v1alpha1.Component{} },
 			NewList: func() client.ObjectList { return &v1alpha1.ComponentList{} },
-			Plan: func(accounts *account.Resolver, c client.Client) plan.Func {
-				return plan.Of(component.Definition(accounts, c).Kind)
+			Plan: func(_ context.Context, c Cloud) plan.Func {
+				return plan.Of(component.Definition(c.Accounts, c.Client).Kind)
 			},
+			Needed: []string{"applicationRef", "environmentRef", "version", "runtimeStack", "source"},
 			Parent: func(obj reconciler.Object) (kind, name string) {
 				if c, ok := obj.(*v1alpha1.Component); ok {
 					return "Application", c.Spec.ApplicationRef.Name
