@@ -33,6 +33,7 @@ import (
 	"servicestage.dev/operator/internal/controller/cloudaccount"
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
+	"servicestage.dev/operator/internal/controller/kieconfig"
 	"servicestage.dev/operator/internal/controller/microserviceengine"
 	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/metrics"
@@ -143,9 +144,8 @@ func options(cfg Config) ctrl.Options {
 // addControllers declares the references of all kinds, and then sets each kind up.
 func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *endpoint.Policy) error {
 	loopMetrics := metrics.New(cfg.Registry)
-	pool := account.NewPool(&account.Builder{
-		Reader: mgr.GetAPIReader(), Policy: policy, Metrics: cloudclient.NewMetrics(cfg.Registry), UserAgent: "servicestage-operator/" + cfg.Version,
-	})
+	callMetrics, userAgent := cloudclient.NewMetrics(cfg.Registry), "servicestage-operator/"+cfg.Version
+	pool := account.NewPool(&account.Builder{Reader: mgr.GetAPIReader(), Policy: policy, Metrics: callMetrics, UserAgent: userAgent})
 	cfg.Registry.MustRegister(pool, metrics.NewResources(mgr.GetCache(), mgr.GetScheme(), mgr.Elected()))
 	accounts := account.NewResolver(mgr.GetClient(), pool)
 	rt := reconciler.Runtime{
@@ -163,12 +163,21 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		accounts = accounts.NamespacedOnly()
 		rt.Graph.Without(v1alpha1.GroupVersion.WithKind("ClusterCloudAccount"), corev1.SchemeGroupVersion.WithKind("Namespace"))
 	}
+	kieItems := kieconfig.NewInventory(mgr.GetClient())
+	if err := kieItems.SetUp(ctx, mgr); err != nil {
+		return err
+	}
+	metrics.SnapshotAges(cfg.Registry, kieItems.Ages)
 	controllers := []reconciler.Controller{
 		cloudaccount.Namespaced(pool),
 		environment.Definition(accounts, mgr.GetClient()),
 		application.Definition(accounts, mgr.GetClient(), mgr.GetAPIReader()),
 		component.Definition(accounts, mgr.GetClient()),
 		microserviceengine.Definition(accounts, mgr.GetAPIReader()),
+		kieconfig.Definition(kieconfig.Options{
+			Accounts: accounts, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Policy: policy, Metrics: callMetrics, UserAgent: userAgent,
+			ResyncInterval: cfg.ResyncInterval,
+		}, kieItems),
 	}
 	if !cfg.NoClusterAccounts {
 		controllers = append(controllers, cloudaccount.Cluster(pool))

@@ -37,6 +37,7 @@
   - clustercloudaccounts
   - components
   - environments
+  - kieconfigs
   - microserviceengines
   verbs:
   - get
@@ -51,6 +52,7 @@
   - clustercloudaccounts/status
   - components/status
   - environments/status
+  - kieconfigs/status
   - microserviceengines/status
   verbs:
   - patch
@@ -91,6 +93,7 @@
   - cloudaccounts
   - components
   - environments
+  - kieconfigs
   - microserviceengines
   verbs:
   - get
@@ -104,6 +107,7 @@
   - cloudaccounts/status
   - components/status
   - environments/status
+  - kieconfigs/status
   - microserviceengines/status
   verbs:
   - patch
