@@ -106,6 +106,20 @@ func All() []Kind {
 			},
 			Facts: facts(componentFacts),
 		},
+		{
+			Name: "KieConfig", Resource: "kieconfigs", Import: estate.KieConfigs,
+			New:     func() reconciler.Object { return &v1alpha1.KieConfig{} },
+			NewList: func() client.ObjectList { return &v1alpha1.KieConfigList{} },
+			Plan:    planKieConfigs,
+			Needed:  []string{"engineRef", "access", "labels", "items", "conflictPolicy"},
+			Parent: func(obj reconciler.Object) (kind, name string) {
+				if k, ok := obj.(*v1alpha1.KieConfig); ok && k.Spec.EngineRef != nil {
+					return "MicroserviceEngine", k.Spec.EngineRef.Name
+				}
+				return "", ""
+			},
+			Facts: facts(kieConfigFacts),
+		},
 	}
 }
 
@@ -218,6 +232,18 @@ func componentFacts(c *v1alpha1.Component) []string {
 		facts = append(facts, fmt.Sprintf("%d %% of the traffic", *s.GrayWeight))
 	}
 	return append(facts, "in "+orID(c.Spec.EnvironmentRef))
+}
+
+func kieConfigFacts(k *v1alpha1.KieConfig) []string {
+	s := k.Status
+	if s.Summary == "" {
+		return nil
+	}
+	facts := []string{s.Summary + " items"}
+	if s.Failed > 0 {
+		facts = append(facts, fmt.Sprintf("%d failed", s.Failed))
+	}
+	return facts
 }
 
 func orID(ref v1alpha1.Reference) string {
