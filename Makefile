@@ -35,7 +35,7 @@ help: ## List the targets.
 ##@ See it run
 
 .PHONY: demo
-demo: demo-build ## Start a control plane, a simulated cloud and the manager; watch them work; under a minute.
+demo: demo-build ## Start a control plane, a simulated cloud and the manager; watch them work; about a minute.
 	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin
 
 .PHONY: playground

@@ -37,8 +37,12 @@ var families = []string{"servicestage_", "controller_runtime_", "workqueue_", "r
 var _ = Describe("The metrics of the manager", func() {
 	It("are those that alerts and dashboards may name", func(ctx context.Context) {
 		w := newWorldWithoutManager(ctx)
-		w.startManager(ctx, "--leader-elect=true", "--leader-election-namespace="+rig.OperatorNamespace)
+		kie := w.simulatedKie(ctx)
+		w.startManager(ctx, append(kie.hosts(), "--leader-elect=true", "--leader-election-namespace="+rig.OperatorNamespace)...)
 		w.shop(ctx)
+		settings := kie.config(ctx, w, "metrics.", 1)
+		Expect(k8s.Create(ctx, settings)).To(Succeed())
+		w.eventuallyReady(ctx, settings)
 		web := w.component("web")
 		w.deploy(ctx, web)
 
