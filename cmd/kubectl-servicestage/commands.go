@@ -22,8 +22,8 @@ func newImport(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import",
 		Short: "Write what an account holds as manifests that adopt it",
-		Long: `Read the environments, applications and components of an account and write them as manifests that adopt them by id
-and refer to each other by name.
+		Long: `Read the engines, environments, applications, components and configuration items of an account and write them as manifests
+that adopt them and refer to each other by name.
 
 Applying the manifests changes nothing in the cloud: they observe (managementPolicy: Observe). With --manage they manage
 what no other object claims; the operator then writes its claim on each resource, a label, and nothing else.
@@ -117,7 +117,7 @@ func newTree(c *common) *cobra.Command {
 	var format *string
 	cmd := &cobra.Command{
 		Use:   "tree",
-		Short: "Show environments, applications and components as they belong together",
+		Short: "Show objects as they belong together, with their conditions",
 		Example: `  # This namespace
   kubectl servicestage tree
 

@@ -84,8 +84,8 @@ func TestExamplesAreCommandsThatExist(t *testing.T) {
 
 func TestCompletion(t *testing.T) {
 	for line, want := range map[string]string{
-		"wait ":                               "environment/\napplication/\ncomponent/",
-		"import --resources environments,app": "environments,environments\nenvironments,applications\nenvironments,components",
+		"wait ":                               "microserviceengine/\nenvironment/\napplication/\ncomponent/\nkieconfig/",
+		"import --resources environments,app": "environments,microserviceengines\nenvironments,environments\nenvironments,applications\nenvironments,components\nenvironments,kieconfigs",
 		"plan --output ":                      "json\nyaml",
 	} {
 		out, _, code := invoke(t, append([]string{cobra.ShellCompNoDescRequestCmd}, strings.Split(line, " ")...)...)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
@@ -208,16 +209,24 @@ func (p *planner[O, R]) byID(ctx context.Context, id string) (*R, Result, error)
 // find looks for the object's cloud resource by its claim and its natural key. Why says why it must be looked for. The
 // loop looks only where there may be something; for the rest the cloud would refuse a name that is taken.
 func (p *planner[O, R]) find(ctx context.Context, why string) (*R, Result, error) {
+	byName := p.spec().Import != nil && p.spec().Import.ByName
+	claim := p.claim
+	minted := claim.IsZero() && !byName && !p.observing()
+	if minted {
+		claim = external.NewClaim(time.Now()) // as the loop does before it creates
+	}
 	var candidates []external.Identity
-	for observed, err := range p.resource.Find(ctx, p.claim) {
+	for observed, err := range p.resource.Find(ctx, claim) {
 		if err != nil {
 			return nil, Result{}, err
 		}
 		candidates = append(candidates, p.resource.Identity(observed))
 	}
-	byName := p.spec().Import != nil && p.spec().Import.ByName
-	match, identity := external.MatchOf(candidates, p.claim, byName || p.observing())
+	match, identity := external.MatchOf(candidates, claim, byName || p.observing())
 	action := Update
+	if minted {
+		action = Create
+	}
 	switch match {
 	case external.MatchNone:
 		return nil, p.absent(why, byName), nil
@@ -230,6 +239,9 @@ func (p *planner[O, R]) find(ctx context.Context, why string) (*R, Result, error
 	case external.MatchAdopt:
 		action = Adopt
 	case external.MatchOurs:
+		if minted && !identity.ClaimKnown {
+			return nil, foreign(identity), nil // it was there before
+		}
 	}
 	observed, err := p.resource.Get(ctx, identity.ID)
 	return observed, Result{Action: action, ID: identity.ID}, err

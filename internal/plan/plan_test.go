@@ -36,6 +36,9 @@ type fake struct {
 	getErr  error
 	things  []thing
 	changes external.Changes
+	// set is a resource that is there before it is the object's, and says that it is whoever's asks, as a set of parts does.
+	set   bool
+	asked external.Claim
 }
 
 func (f *fake) Bind(context.Context, *v1alpha1.Environment, external.Purpose) (external.Resource[thing], error) {
@@ -63,7 +66,8 @@ func (f *fake) Get(_ context.Context, id string) (*thing, error) {
 	return nil, clouderr.New(clouderr.NotFound, "no %s", id)
 }
 
-func (f *fake) Find(context.Context, external.Claim) iter.Seq2[*thing, error] {
+func (f *fake) Find(_ context.Context, claim external.Claim) iter.Seq2[*thing, error] {
+	f.asked = claim
 	return func(yield func(*thing, error) bool) {
 		for _, o := range f.things {
 			if !yield(&o, nil) {
@@ -74,6 +78,9 @@ func (f *fake) Find(context.Context, external.Claim) iter.Seq2[*thing, error] {
 }
 
 func (f *fake) Identity(o *thing) external.Identity {
+	if f.set {
+		return external.Identity{ID: o.id, Name: o.name, Claim: f.asked.Token, ClaimKnown: !f.asked.IsZero()}
+	}
 	return external.Identity{ID: o.id, Name: o.name, Claim: o.claim, ClaimKnown: true}
 }
 
@@ -147,6 +154,8 @@ func TestPlan(t *testing.T) {
 		{name: "new, and the name is taken", obj: with(fresh), fake: fake{things: []thing{free}}, want: Result{Action: Blocked, ID: "e1", Message: "spec.import.id adopts it"}},
 		{name: "new, before what it refers to", obj: with(fresh), fake: fake{bindErr: waiting}, want: Result{Action: Create, Message: "once this is there: spec.ref: not yet"}},
 		{name: "known, and what it refers to is gone", obj: with(), fake: fake{bindErr: waiting}, err: "spec.ref: not yet"},
+		{name: "new, a set of parts", obj: with(fresh), fake: fake{set: true, things: []thing{free}, changes: description}, want: Result{Action: Create, ID: "e1", Paths: []string{"spec.description"}}},
+		{name: "new, a set of parts that are there", obj: with(fresh), fake: fake{set: true, things: []thing{free}}, want: Result{Action: Nothing, ID: "e1"}},
 		{name: "gone from the cloud", obj: with(), want: Result{Action: Create, Message: "e1 is gone from the cloud"}},
 		{name: "lost its status", obj: with(func(e *v1alpha1.Environment) { e.Status.ID = "" }), fake: fake{things: []thing{own}}, want: Result{Action: Nothing, ID: "e1"}},
 		{name: "adopted by id", obj: with(fresh, byID("e1")), fake: fake{things: []thing{free}, changes: description}, want: Result{Action: Adopt, ID: "e1", Paths: []string{"spec.description"}, Marks: true}},

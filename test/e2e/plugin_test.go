@@ -18,6 +18,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gbytes"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"servicestage.dev/operator/api/v1alpha1"
@@ -75,10 +76,20 @@ func (w *world) builtByHand(ctx context.Context) {
 	put := func(collection, id string, record rig.Record) {
 		Expect(w.sim.Put(ctx, collection, id, record)).To(Succeed())
 	}
+	put("cse/engines", "engine-1", rig.Record{
+		"name": "Shop-Engine", "status": "Available", "flavor": "cse.s1.small2", "spec_type": "CSE2", "auth_type": "NONE", "version": "1.3.1",
+		"vpc": "vpc", "vpc_id": "vpc-1", "network_id": "subnet-1", "subnet_cidr": "192.168.0.0/24", "az_list": []string{"az1"}, "payment": "1",
+	})
+	kieItem := func(id, key, value string, labels rig.Record) {
+		put("cse/items", "engine-1:"+id, rig.Record{"engine_id": "engine-1", "key": key, "value": value, "value_type": "text", "status": "enabled", "labels": labels})
+	}
+	kieItem("i1", "log.level", "info", rig.Record{"app": "shop"})
+	kieItem("i2", "db.password", dbPassword, rig.Record{"app": "shop"})
+	kieItem("i3", "currency", "EUR", rig.Record{})
 	put(environments, "env-1", rig.Record{
 		"name": "Live", "vpc_id": "vpc-1", "deploy_mode": "container", "description": "by hand",
 		"labels":    []rig.Record{{"key": "team", "value": "shop"}},
-		"resources": []rig.Record{{"type": "cce", "id": "cluster-1", "name": "cluster"}, {"type": "vpc", "id": "vpc-1"}},
+		"resources": []rig.Record{{"type": "cce", "id": "cluster-1", "name": "cluster"}, {"type": "vpc", "id": "vpc-1"}, {"type": "cse", "id": "engine-1"}},
 	})
 	put(environments, "env-2", rig.Record{"name": "live_B", "vpc_id": "vpc-2", "deploy_mode": "mixed", "description": strings.Repeat("long ", 40)})
 	put(applications, "app-1", rig.Record{"name": "shop", "description": "The web shop"})
@@ -120,7 +131,7 @@ var _ = Describe("kubectl servicestage import", func() {
 		By("Importing")
 		result := w.plugin(ctx, "import", "--dir="+dir, "--create-secrets")
 		Expect(result.Code).To(BeZero(), result.Err)
-		Expect(result.Err).To(And(ContainSubstring("Wrote 5 objects"), ContainSubstring("DB_PASSWORD of environment live may be secret"),
+		Expect(result.Err).To(And(ContainSubstring("Wrote 8 objects"), ContainSubstring("DB_PASSWORD of environment live may be secret"),
 			ContainSubstring("environment/live-b: spec.description is left out and stays as it is in the cloud: the API server refuses it"),
 			ContainSubstring("component/web: spec.mesher is left out and stays as it is in the cloud: what the cloud holds of it cannot be said in a spec"),
 			ContainSubstring("component/worker: spec.env is left out and stays as it is in the cloud: DB_PASSWORD may be secret")))
@@ -135,21 +146,26 @@ var _ = Describe("kubectl servicestage import", func() {
 		}
 		Expect(names).To(Equal([]string{
 			"application-shop.yaml", "component-web.yaml", "component-worker.yaml", "environment-live-b.yaml", "environment-live.yaml",
+			"kieconfig-shop-engine-shop.yaml", "kieconfig-shop-engine.yaml", "microserviceengine-shop-engine.yaml",
 		}))
 
 		By("Planning the files: nothing would change")
 		planned := w.plugin(ctx, "plan", "--filename="+dir)
 		Expect(planned.Code).To(BeZero(), planned.Out+planned.Err)
-		Expect(planned.Out).To(ContainSubstring("Plan: 5 unchanged."))
+		Expect(planned.Out).To(ContainSubstring("Plan: 8 unchanged."))
 
 		By("Applying them")
 		applyFolder(ctx, dir)
+		engine := &v1alpha1.MicroserviceEngine{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "shop-engine"}}
+		items := &v1alpha1.KieConfig{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "shop-engine-shop"}}
 		live, other, shop, web, worker := w.environment("live"), w.environment("live-b"), w.application("shop"), w.component("web"), w.component("worker")
-		w.eventuallyReady(ctx, live, other, shop, web, worker)
-		for _, obj := range []resource{live, other, shop, web, worker} {
+		w.eventuallyReady(ctx, engine, items, live, other, shop, web, worker)
+		for _, obj := range []resource{engine, items, live, other, shop, web, worker} {
 			Expect(obj.CommonStatus().Drift).To(BeEmpty(), obj.GetName())
 		}
+		Expect(items.Status.Summary).To(Equal("2/2"))
 		Expect(live.Spec.Name).To(Equal("Live"))
+		Expect(live.Spec.Resources).To(ContainElement(HaveField("EngineRef", HaveField("Name", "shop-engine"))))
 		Expect(other.Spec.Name).To(Equal("live_B"))
 		Expect(web.Spec.ApplicationRef.Name).To(Equal("shop"))
 		Expect(web.Spec.EnvironmentRef.Name).To(Equal("live"))
@@ -160,7 +176,8 @@ var _ = Describe("kubectl servicestage import", func() {
 		again := w.plugin(ctx, "import")
 		Expect(again.Code).To(BeZero())
 		Expect(again.Out).To(BeEmpty())
-		Expect(again.Err).To(And(ContainSubstring(`Already there: Component "web" (id comp-1) is Component/web`), ContainSubstring("Wrote 0 objects")))
+		Expect(again.Err).To(And(ContainSubstring(`Already there: Component "web" (id comp-1) is Component/web`), ContainSubstring(`item "log.level" of MicroserviceEngine shop-engine is in KieConfig/shop-engine-shop`),
+			ContainSubstring("Wrote 0 objects")))
 
 		By("Refusing to overwrite files")
 		Expect(k8s.Delete(ctx, worker)).To(Succeed())
@@ -221,7 +238,7 @@ var _ = Describe("kubectl servicestage import", func() {
 		Expect(missing.Code).To(Equal(1))
 		Expect(missing.Err).To(ContainSubstring(`the account cannot be used: there is no CloudAccount "none" in namespace ` + w.namespace))
 		Expect(w.plugin(ctx, "import", "--account=Nothing/x").Err).To(ContainSubstring("ClusterCloudAccount/ and the name of one"))
-		Expect(w.plugin(ctx, "import", "--resources=things").Err).To(ContainSubstring(`--resources names "things": it must be some of environments, applications, components`))
+		Expect(w.plugin(ctx, "import", "--resources=things").Err).To(ContainSubstring(`--resources names "things": it must be some of microserviceengines, environments, applications, components, kieconfigs`))
 	}, SpecTimeout(time.Minute))
 })
 
@@ -301,6 +318,39 @@ spec: {vpcID: vpc-1, description: edited}
 
 		Expect(w.writes(ctx)).To(BeEmpty())
 	}, SpecTimeout(2*time.Minute))
+
+	It("tells the items of a set", func(ctx context.Context) {
+		w := newWorld(ctx)
+		w.accountIsReady(ctx)
+		w.builtByHand(ctx)
+		dir, file := filepath.Join(w.dir, "estate"), filepath.Join(w.dir, "items.yaml")
+		Expect(w.plugin(ctx, "import", "--dir="+dir, "--resources=microserviceengines").Code).To(BeZero())
+		applyFolder(ctx, dir)
+		engine := &v1alpha1.MicroserviceEngine{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "shop-engine"}}
+		w.eventuallyReady(ctx, engine)
+		Expect(w.sim.ResetCalls(ctx)).To(Succeed())
+		Expect(os.WriteFile(file, []byte(`
+apiVersion: servicestage.dev/v1alpha1
+kind: KieConfig
+metadata: {name: own}
+spec:
+  engineRef: {name: shop-engine}
+  access: Gateway
+  conflictPolicy: Overwrite
+  labels: {app: shop}
+  items: [{key: log.level, value: debug}, {key: api.token, value: `+dbPassword+`}, {key: currency, value: EUR}]
+`), 0o600)).To(Succeed())
+		result := w.plugin(ctx, "plan", "--filename="+file)
+		Expect(result.Code).To(Equal(2), result.Out+result.Err)
+		Expect(result.Out).To(Equal(`kieconfig/own: would be created
+    ~ spec.items[api.token]: -> "***"
+    ~ spec.items[currency]: -> "EUR"
+    ~ spec.items[log.level]: -> "debug"
+
+Plan: 1 to create.
+`))
+		Expect(w.writes(ctx)).To(BeEmpty())
+	}, SpecTimeout(time.Minute))
 
 	It("refuses what the schema refuses", func(ctx context.Context) {
 		w := newWorld(ctx)

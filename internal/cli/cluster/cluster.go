@@ -17,6 +17,7 @@ import (
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/account"
+	"servicestage.dev/operator/internal/cli/kinds"
 	"servicestage.dev/operator/internal/cloudclient/endpoint"
 )
 
@@ -84,17 +85,18 @@ func Connect(options Options) (*Cluster, error) {
 	return &Cluster{Client: c, Config: config, Namespace: namespace, options: options}, nil
 }
 
-// Accounts turns the accounts that reader shows into clients of the cloud, as the operator does it, with the user's own
-// rights to their Secrets.
-func (c *Cluster) Accounts(reader client.Client) (*account.Resolver, error) {
+// Cloud turns the accounts that reader shows into clients of the cloud, as the operator does it, with the user's own rights
+// to their Secrets.
+func (c *Cluster) Cloud(reader client.Client) (kinds.Cloud, error) {
 	hosts := c.options.AllowEndpointHosts
 	if len(hosts) == 0 {
 		hosts = endpoint.DefaultPatterns()
 	}
 	policy, err := endpoint.NewPolicy(hosts)
 	if err != nil {
-		return nil, err
+		return kinds.Cloud{}, err
 	}
 	builder := &account.Builder{Reader: reader, Policy: policy, UserAgent: c.Config.UserAgent}
-	return account.NewResolver(reader, account.NewPool(builder)), nil
+	accounts := account.NewResolver(reader, account.NewPool(builder))
+	return kinds.Cloud{Accounts: accounts, Client: reader, Policy: policy, UserAgent: c.Config.UserAgent}, nil
 }

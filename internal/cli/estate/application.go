@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -62,30 +63,34 @@ func (i *Item) hideValues(obj *v1alpha1.Application, c *v1alpha1.ApplicationConf
 		ObjectMeta: metav1.ObjectMeta{Namespace: obj.Namespace, Name: Name(obj.Name+"-"+environment) + "-variables"},
 		Type:       corev1.SecretTypeOpaque, Data: map[string][]byte{},
 	}
-	var keys []string
 	for n := range c.Env {
 		v := &c.Env[n]
 		if v.Value == nil || !secret.Is(v.Name, *v.Value) {
 			continue
 		}
 		held.Data[v.Name] = []byte(*v.Value)
-		keys = append(keys, v.Name)
 		v.Value, v.ValueFrom = nil, &v1alpha1.ValueSource{SecretKeyRef: &v1alpha1.KeySelector{Name: held.Name, Key: v.Name}}
 	}
-	if len(keys) == 0 {
+	i.take("of environment "+environment+" ", held)
+}
+
+// take makes the item depend on a Secret, where that holds anything, and notes how it is created. Whose says more of the
+// values, and ends in a space.
+func (i *Item) take(whose string, held *corev1.Secret) {
+	if len(held.Data) == 0 {
 		return
 	}
-	slices.Sort(keys)
 	i.Secrets = append(i.Secrets, held)
+	keys := slices.Sorted(maps.Keys(held.Data))
 	files := make([]string, 0, len(keys))
 	for _, key := range keys {
 		files = append(files, "--from-file="+key)
 	}
 	i.Notes = append(i.Notes, fmt.Sprintf(
-		"%s of environment %s may be secret: what the cloud holds is taken from the Secret %s and not written here. Until that is "+
-			"there the Application waits, and nothing changes. import --create-secrets creates it, or:\n"+
+		"%s %smay be secret: what the cloud holds is taken from the Secret %s and not written here. Until that is "+
+			"there this object waits, and nothing changes. import --create-secrets creates it, or:\n"+
 			"  kubectl create secret generic %s --namespace=%s %s",
-		strings.Join(keys, ", "), environment, held.Name, held.Name, obj.Namespace, strings.Join(files, " ")))
+		strings.Join(keys, ", "), whose, held.Name, held.Name, held.Namespace, strings.Join(files, " ")))
 }
 
 // claimed says whether labels carry the claim of an object.

@@ -51,6 +51,12 @@ func (e *Estate) component(r, listed *servicestage.Component) *Item {
 	if b := obj.Spec.Build; b != nil && b.EnvironmentRef != nil {
 		*b.EnvironmentRef = e.ref("Environment", b.EnvironmentRef.ID)
 	}
+	for i := range obj.Spec.References {
+		ref := &obj.Spec.References[i]
+		if engine := e.engineRef(ref.ID); ref.Type == "cse" && engine != nil {
+			ref.ID, ref.EngineRef = "", engine
+		}
+	}
 	item := &Item{Object: obj, Notes: h.notes}
 	switch r.Status.ComponentStatus {
 	case servicestage.ComponentInitializing, servicestage.ComponentUpgrading, servicestage.ComponentStarting, servicestage.ComponentStopping,

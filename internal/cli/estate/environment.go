@@ -39,6 +39,12 @@ func (e *Estate) environment(r *servicestage.Environment, resources []servicesta
 	obj := &v1alpha1.Environment{ObjectMeta: h.meta, Spec: environment.SpecOf(r, resources)}
 	obj.Spec.ResourceSpec, obj.Spec.Name = h.spec, h.cloudName
 	obj.Spec.EnterpriseProjectID = e.enterpriseProject(obj.Spec.EnterpriseProjectID)
+	for i := range obj.Spec.Resources {
+		r := &obj.Spec.Resources[i]
+		if ref := e.engineRef(r.ID); r.Type == v1alpha1.EnvironmentResourceTypeCSE && ref != nil {
+			r.ID, r.EngineRef = "", ref
+		}
+	}
 	return &Item{Object: obj, Notes: h.notes}
 }
 

@@ -53,6 +53,8 @@ type Estate struct {
 	Namespace string
 	// Manage has the objects manage what nobody else claims, instead of observing it.
 	Manage bool
+	// Objects are those of the namespace that use the account.
+	Objects []reconciler.Object
 	// Gaps are what was left out.
 	Gaps []Gap
 	// Present are what objects of the namespace stand for already.

@@ -6,6 +6,7 @@ package estate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -16,6 +17,8 @@ import (
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/account"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
+	"servicestage.dev/operator/internal/cloudclient/cse"
+	"servicestage.dev/operator/internal/cloudclient/kie"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
 	"servicestage.dev/operator/internal/external"
 )
@@ -83,6 +86,34 @@ func TestManageLeavesWhatOthersClaimToThem(t *testing.T) {
 	}
 	if got := taken.Object.CommonSpec().ManagementPolicy; got != v1alpha1.ManagementPolicyObserve || len(taken.Notes) != 1 {
 		t.Errorf("what is claimed: policy %s, notes %v", got, taken.Notes)
+	}
+}
+
+func TestEnginesAreReferredToByName(t *testing.T) {
+	e := newEstate()
+	item := e.engine(&cse.Engine{
+		ID: "engine-1", Name: "Shop", Flavor: "small", AuthType: "RBAC", EnterpriseProjectID: "0", Status: "Available",
+		Reference: cse.Reference{VPCID: "vpc-1", VPC: "vpc", NetworkID: "net-1", AZList: []string{"az1"}, Inputs: map[string]string{"cloud": "adds"}},
+	})
+	want := v1alpha1.MicroserviceEngineSpec{
+		ResourceSpec: *item.Object.CommonSpec(), Name: "Shop", Flavor: "small", AuthType: "RBAC", AvailabilityZones: []string{"az1"},
+		Network: &v1alpha1.EngineNetwork{VPCID: "vpc-1", VPCName: "vpc", SubnetID: "net-1"},
+	}
+	if diff := cmp.Diff(want, item.Object.(*v1alpha1.MicroserviceEngine).Spec); diff != "" {
+		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+	e.Register("MicroserviceEngine", "engine-1", "shop")
+	resources := e.environment(&servicestage.Environment{ID: "env-2", Name: "Stage"}, []servicestage.EnvironmentResource{
+		{Type: "cse", ID: "engine-1"}, {Type: "cse", ID: "engine-2"},
+	}).Object.(*v1alpha1.Environment).Spec.Resources
+	wanted := []v1alpha1.EnvironmentResource{{Type: "cse", EngineRef: &v1alpha1.ObjectReference{Name: "shop"}}, {Type: "cse", ID: "engine-2"}}
+	if diff := cmp.Diff(wanted, resources); diff != "" {
+		t.Errorf("resources (-want +got):\n%s", diff)
+	}
+	record := &servicestage.Component{ID: "c1", Name: "web", Fields: map[string]any{"refer_resources": []any{map[string]any{"type": "cse", "id": "engine-1"}}}}
+	references := e.component(record, record).Object.(*v1alpha1.Component).Spec.References
+	if len(references) != 1 || references[0].ID != "" || references[0].EngineRef == nil || references[0].EngineRef.Name != "shop" {
+		t.Errorf("references = %+v", references)
 	}
 }
 
@@ -220,5 +251,73 @@ func TestWhatMayNotBeReadIsLeftOut(t *testing.T) {
 				t.Errorf("present = %v", e.Present)
 			}
 		})
+	}
+}
+
+func TestItemsOfTheSameLabelsBecomeOneObject(t *testing.T) {
+	shop := map[string]string{"app": "shop"}
+	sets := group([]kie.Item{
+		{Key: "b", Labels: shop}, {Key: "a", Labels: shop}, {Key: "z"}, {Key: "big", Labels: shop, Value: strings.Repeat("x", maxBytes)},
+	})
+	var got []string
+	for _, s := range sets {
+		var keys []string
+		for _, i := range s.items {
+			keys = append(keys, i.Key)
+		}
+		got = append(got, s.labels["app"]+":"+strings.Join(keys, ","))
+	}
+	if want := []string{":z", "shop:a,b", "shop:big"}; !slices.Equal(got, want) {
+		t.Errorf("sets %v, want %v", got, want)
+	}
+	many := make([]kie.Item, maxItems+1)
+	for i := range many {
+		many[i].Key = fmt.Sprint(i)
+	}
+	if sets := group(many); len(sets) != 2 || len(sets[0].items) != maxItems {
+		t.Errorf("%d items become %d sets", len(many), len(sets))
+	}
+}
+
+func TestKieConfigBecomesAnObject(t *testing.T) {
+	item := newEstate().kieConfig(&set{engineID: "engine-1", engine: "shop", labels: map[string]string{"app": "Web"}, items: []kie.Item{
+		{Key: "log.level", Value: "info", ValueType: "text", Status: kie.StatusEnabled},
+		{Key: "db:password", Value: "hunter2", ValueType: "text", Status: kie.StatusDisabled},
+	}})
+	value, disabled := "info", false
+	want := v1alpha1.KieConfigSpec{
+		ResourceSpec: v1alpha1.ResourceSpec{
+			AccountRef: v1alpha1.AccountReference{Kind: v1alpha1.AccountKindNamespaced, Name: "default"}, ManagementPolicy: v1alpha1.ManagementPolicyObserve,
+		},
+		EngineRef: &v1alpha1.ObjectReference{Name: "shop"}, Access: v1alpha1.KieAccessGateway, ConflictPolicy: v1alpha1.KieConflictOverwrite,
+		Labels: map[string]string{"app": "Web"},
+		Items: []v1alpha1.KieItem{
+			{Key: "log.level", Value: &value, ValueType: "text"},
+			{Key: "db:password", ValueType: "text", Enabled: &disabled,
+				ValueFrom: &v1alpha1.ValueSource{SecretKeyRef: &v1alpha1.KeySelector{Name: "shop-web-items", Key: "db_password"}}},
+		},
+	}
+	if diff := cmp.Diff(want, item.Object.(*v1alpha1.KieConfig).Spec); diff != "" {
+		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+	if len(item.Secrets) != 1 || string(item.Secrets[0].Data["db_password"]) != "hunter2" || strings.Contains(strings.Join(item.Notes, ""), "hunter2") {
+		t.Errorf("secrets %v, notes %v", item.Secrets, item.Notes)
+	}
+}
+
+func TestItemsThatCannotBeSaidOrAreSaidAlreadyAreLeftOut(t *testing.T) {
+	e := newEstate()
+	listed := &v1alpha1.KieConfig{}
+	listed.Name, listed.Spec.EngineRef, listed.Spec.Labels = "theirs", &v1alpha1.ObjectReference{Name: "shop"}, map[string]string{"app": "web"}
+	listed.Spec.Items = []v1alpha1.KieItem{{Key: "known", Labels: map[string]string{"version": "1"}}}
+	e.Objects = append(e.Objects, listed)
+	got := e.sayable("shop", []kie.Item{
+		{Key: "known", Labels: map[string]string{"app": "web", "version": "1"}}, {Key: "known", Labels: map[string]string{"app": "web"}}, {Key: "with space"},
+	})
+	if len(got) != 1 || got[0].Labels["version"] != "" || got[0].Key != "known" {
+		t.Errorf("items %v", got)
+	}
+	if len(e.Gaps) != 1 || !strings.Contains(e.Gaps[0].What, "with space") || len(e.Present) != 1 || !strings.Contains(e.Present[0], "KieConfig/theirs") {
+		t.Errorf("gaps %v, present %v", e.Gaps, e.Present)
 	}
 }

@@ -118,10 +118,8 @@ func compare(ctx context.Context, obj reconciler.Object, planned plan.Func) (res
 	return result, "", err
 }
 
-// needed are the fields without which an object is none, or adopts nothing.
-var needed = []string{
-	"accountRef", "managementPolicy", "import", "name", "applicationRef", "environmentRef", "engineRef", "version", "runtimeStack", "source",
-}
+// needed are the fields of every kind without which an object is none, or adopts nothing.
+var needed = []string{"accountRef", "managementPolicy", "import", "name"}
 
 // drop takes the fields out of the item's spec and notes why. It returns false where nothing can be taken out.
 func drop(item *estate.Item, f *fields) (bool, error) {
@@ -129,11 +127,15 @@ func drop(item *estate.Item, f *fields) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	k, err := kinds.Of(item.Object)
+	if err != nil {
+		return false, err
+	}
 	spec, _ := content["spec"].(map[string]any)
 	dropped := false
 	for _, path := range f.paths {
 		field := topField(path)
-		if _, held := spec[field]; !held || slices.Contains(needed, field) {
+		if _, held := spec[field]; !held || slices.Contains(needed, field) || slices.Contains(k.Needed, field) {
 			continue
 		}
 		delete(spec, field)

@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
-	"servicestage.dev/operator/internal/account"
 	"servicestage.dev/operator/internal/cli/cluster"
 	"servicestage.dev/operator/internal/cli/estate"
 	"servicestage.dev/operator/internal/cli/exit"
@@ -75,14 +74,14 @@ func (o Options) selected() ([]kinds.Kind, error) {
 
 // importer is one import.
 type importer struct {
-	options  Options
-	cluster  *cluster.Cluster
-	overlay  *cluster.Overlay
-	accounts *account.Resolver
-	estate   *estate.Estate
-	screen   *screen.Screen
-	errOut   io.Writer
-	items    []*estate.Item
+	options Options
+	cluster *cluster.Cluster
+	overlay *cluster.Overlay
+	cloud   kinds.Cloud
+	estate  *estate.Estate
+	screen  *screen.Screen
+	errOut  io.Writer
+	items   []*estate.Item
 	// unchecked is set where the API server may not be asked to check objects.
 	unchecked bool
 }
@@ -123,10 +122,10 @@ func (i *importer) prepare(ctx context.Context) error {
 		return err
 	}
 	i.overlay = cluster.NewOverlay(i.cluster.Client)
-	if i.accounts, err = i.cluster.Accounts(i.overlay); err != nil {
+	if i.cloud, err = i.cluster.Cloud(i.overlay); err != nil {
 		return err
 	}
-	session, err := i.accounts.Resolve(ctx, i.cluster.Namespace, ref, external.ForSync)
+	session, err := i.cloud.Accounts.Resolve(ctx, i.cluster.Namespace, ref, external.ForSync)
 	if wait := (*external.WaitError)(nil); errors.As(err, &wait) {
 		return fmt.Errorf("the account cannot be used: %s", strings.TrimPrefix(wait.Message, "spec.accountRef: "))
 	}
@@ -146,6 +145,7 @@ func (i *importer) prepare(ctx context.Context) error {
 			i.estate.Reserve(k.Name, obj.GetName())
 			if obj.CommonSpec().AccountRef == ref {
 				i.estate.Register(k.Name, adopted(obj.CommonSpec(), obj.CommonStatus()), obj.GetName())
+				i.estate.Objects = append(i.estate.Objects, obj)
 			}
 		}
 	}
@@ -162,7 +162,7 @@ func adopted(spec *v1alpha1.ResourceSpec, status *v1alpha1.ResourceStatus) strin
 
 // read imports the resources of one kind.
 func (i *importer) read(ctx context.Context, k kinds.Kind) error {
-	planned := k.Plan(i.accounts, i.overlay)
+	planned := k.Plan(ctx, i.cloud)
 	for item, err := range k.Import(ctx, i.estate) {
 		if err != nil {
 			return err

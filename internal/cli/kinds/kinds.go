@@ -18,12 +18,25 @@ import (
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/account"
 	"servicestage.dev/operator/internal/cli/estate"
+	"servicestage.dev/operator/internal/cloudclient/endpoint"
 	"servicestage.dev/operator/internal/controller/application"
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
+	"servicestage.dev/operator/internal/controller/microserviceengine"
 	"servicestage.dev/operator/internal/plan"
 	"servicestage.dev/operator/internal/reconciler"
 )
+
+// Cloud is the way to the cloud.
+type Cloud struct {
+	// Accounts are those that Client shows.
+	Accounts *account.Resolver
+	// Client reads objects.
+	Client client.Client
+	// Policy says which addresses may be called.
+	Policy    *endpoint.Policy
+	UserAgent string
+}
 
 // Kind is what the commands need of a kind.
 type Kind struct {
@@ -32,10 +45,12 @@ type Kind struct {
 	// New and NewList return an empty object, and an empty list of them.
 	New     func() reconciler.Object
 	NewList func() client.ObjectList
-	// Plan makes the function that plans objects. Everything is read through c.
-	Plan func(accounts *account.Resolver, c client.Client) plan.Func
+	// Plan makes the function that plans objects, until ctx ends.
+	Plan func(ctx context.Context, c Cloud) plan.Func
 	// Import reads the account's resources of the kind.
 	Import estate.Importer
+	// Needed are the fields without which an object is none, beside those that every kind has.
+	Needed []string
 	// Parent is the object that a tree shows an object under: kind and name, or nothing.
 	Parent func(obj reconciler.Object) (kind, name string)
 	// Facts are what a person wants to know first of an object's status.
@@ -46,11 +61,21 @@ type Kind struct {
 func All() []Kind {
 	return []Kind{
 		{
+			Name: "MicroserviceEngine", Resource: "microserviceengines", Import: estate.Engines,
+			New:     func() reconciler.Object { return &v1alpha1.MicroserviceEngine{} },
+			NewList: func() client.ObjectList { return &v1alpha1.MicroserviceEngineList{} },
+			Plan: func(_ context.Context, c Cloud) plan.Func {
+				return plan.Of(microserviceengine.Definition(c.Accounts, c.Client).Kind)
+			},
+			Parent: none,
+			Facts:  facts(engineFacts),
+		},
+		{
 			Name: "Environment", Resource: "environments", Import: estate.Environments,
 			New:     func() reconciler.Object { return &v1alpha1.Environment{} },
 			NewList: func() client.ObjectList { return &v1alpha1.EnvironmentList{} },
-			Plan: func(accounts *account.Resolver, c client.Client) plan.Func {
-				return plan.Of(environment.Definition(accounts, c).Kind)
+			Plan: func(_ context.Context, c Cloud) plan.Func {
+				return plan.Of(environment.Definition(c.Accounts, c.Client).Kind)
 			},
 			Parent: none,
 			Facts:  facts(environmentFacts),
@@ -59,8 +84,8 @@ func All() []Kind {
 			Name: "Application", Resource: "applications", Import: estate.Applications,
 			New:     func() reconciler.Object { return &v1alpha1.Application{} },
 			NewList: func() client.ObjectList { return &v1alpha1.ApplicationList{} },
-			Plan: func(accounts *account.Resolver, c client.Client) plan.Func {
-				return plan.Of(application.Definition(accounts, c, c).Kind)
+			Plan: func(_ context.Context, c Cloud) plan.Func {
+				return plan.Of(application.Definition(c.Accounts, c.Client, c.Client).Kind)
 			},
 			Parent: none,
 			Facts:  facts(applicationFacts),
@@ -69,9 +94,10 @@ func All() []Kind {
 			Name: "Component", Resource: "components", Import: estate.Components,
 			New:     func() reconciler.Object { return &v1alpha1.Component{} },
 			NewList: func() client.ObjectList { return &v1alpha1.ComponentList{} },
-			Plan: func(accounts *account.Resolver, c client.Client) plan.Func {
-				return plan.Of(component.Definition(accounts, c).Kind)
+			Plan: func(_ context.Context, c Cloud) plan.Func {
+				return plan.Of(component.Definition(c.Accounts, c.Client).Kind)
 			},
+			Needed: []string{"applicationRef", "environmentRef", "version", "runtimeStack", "source"},
 			Parent: func(obj reconciler.Object) (kind, name string) {
 				if c, ok := obj.(*v1alpha1.Component); ok {
 					return "Application", c.Spec.ApplicationRef.Name
@@ -79,6 +105,20 @@ func All() []Kind {
 				return "", ""
 			},
 			Facts: facts(componentFacts),
+		},
+		{
+			Name: "KieConfig", Resource: "kieconfigs", Import: estate.KieConfigs,
+			New:     func() reconciler.Object { return &v1alpha1.KieConfig{} },
+			NewList: func() client.ObjectList { return &v1alpha1.KieConfigList{} },
+			Plan:    planKieConfigs,
+			Needed:  []string{"engineRef", "access", "labels", "items", "conflictPolicy"},
+			Parent: func(obj reconciler.Object) (kind, name string) {
+				if k, ok := obj.(*v1alpha1.KieConfig); ok && k.Spec.EngineRef != nil {
+					return "MicroserviceEngine", k.Spec.EngineRef.Name
+				}
+				return "", ""
+			},
+			Facts: facts(kieConfigFacts),
 		},
 	}
 }
@@ -149,6 +189,15 @@ func facts[O reconciler.Object](of func(O) []string) func(reconciler.Object) []s
 	}
 }
 
+func engineFacts(e *v1alpha1.MicroserviceEngine) []string {
+	s := e.Status
+	facts := []string{s.EngineStatus, s.Version, s.Flavor}
+	if s.Instances != nil {
+		facts = append(facts, fmt.Sprintf("%d of %d instances", s.Instances.Used, s.Instances.Limit))
+	}
+	return facts
+}
+
 func environmentFacts(e *v1alpha1.Environment) []string {
 	facts := []string{e.Status.DeployMode}
 	if e.Status.VPCID != "" {
@@ -183,6 +232,18 @@ func componentFacts(c *v1alpha1.Component) []string {
 		facts = append(facts, fmt.Sprintf("%d %% of the traffic", *s.GrayWeight))
 	}
 	return append(facts, "in "+orID(c.Spec.EnvironmentRef))
+}
+
+func kieConfigFacts(k *v1alpha1.KieConfig) []string {
+	s := k.Status
+	if s.Summary == "" {
+		return nil
+	}
+	facts := []string{s.Summary + " items"}
+	if s.Failed > 0 {
+		facts = append(facts, fmt.Sprintf("%d failed", s.Failed))
+	}
+	return facts
 }
 
 func orID(ref v1alpha1.Reference) string {

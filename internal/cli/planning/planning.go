@@ -82,6 +82,8 @@ type Change struct {
 	// where it is not known or not there.
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
+	// untold is set where the kind cannot tell what the cloud holds.
+	untold bool
 }
 
 // Plan is the result for all objects.
@@ -103,7 +105,7 @@ type subject struct {
 // Run plans.
 func Run(ctx context.Context, c *cluster.Cluster, o Options, streams genericiooptions.IOStreams) error {
 	overlay := cluster.NewOverlay(c.Client)
-	accounts, err := c.Accounts(overlay)
+	cloud, err := c.Cloud(overlay)
 	if err != nil {
 		return err
 	}
@@ -124,12 +126,16 @@ func Run(ctx context.Context, c *cluster.Cluster, o Options, streams genericioop
 	if err != nil {
 		return err
 	}
+	planned := map[string]plan.Func{}
+	for _, k := range kinds.All() {
+		planned[k.Name] = k.Plan(ctx, cloud)
+	}
 	for i, s := range subjects {
 		progress.Progress(fmt.Sprintf("Planning %d of %d: %s %s", i+1, len(subjects), s.kind.Name, s.name))
 		entry := Entry{Kind: s.kind.Name, Namespace: s.namespace, Name: s.name}
 		var result plan.Result
 		if err = s.err; err == nil {
-			result, err = s.kind.Plan(accounts, overlay)(ctx, s.obj)
+			result, err = planned[s.kind.Name](ctx, s.obj)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -95,6 +95,23 @@ spec:
 		"spec.source":             `+ spec.source: {"code":{"authorization":"shop-github","repoType":"GitHub","repoURL":"***"}}`,
 		"spec.env[PASSWORD]":      `+ spec.env[PASSWORD]: (key password of Secret db)`,
 	} {
+		if got := change(path, wanted, &v1alpha1.Component{}, nil).line(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestAKindThatCannotTellWhatTheCloudHoldsShowsWhatIsWanted(t *testing.T) {
+	wanted := parse[v1alpha1.KieConfig](t, `
+spec:
+  items: [{key: log.level, value: debug}, {key: db.password, value: hunter2}, {key: url, valueFrom: {configMapKeyRef: {name: shop, key: url}}}]
+`)
+	for path, want := range map[string]string{
+		"spec.items[log.level]":   `~ spec.items[log.level]: -> "debug"`,
+		"spec.items[db.password]": `~ spec.items[db.password]: -> "***"`,
+		"spec.items[url]":         `~ spec.items[url]: -> (key url of ConfigMap shop)`,
+		"spec.items[dropped]":     `~ spec.items[dropped]`,
+	} {
 		if got := change(path, wanted, nil, nil).line(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}

@@ -59,6 +59,8 @@ func (c Change) line() string {
 	switch {
 	case c.From == "" && c.To == "":
 		return "~ " + c.Path
+	case c.From == "" && c.untold:
+		return fmt.Sprintf("~ %s: -> %s", c.Path, c.To)
 	case c.From == "":
 		return fmt.Sprintf("+ %s: %s", c.Path, c.To)
 	case c.To == "":

@@ -17,7 +17,7 @@ import (
 
 // change says what is at a path in the cloud and in the spec. Ids are those of environments by their objects' names.
 func change(path string, obj, cloud reconciler.Object, ids map[string]string) Change {
-	c := Change{Path: path}
+	c := Change{Path: path, untold: cloud == nil}
 	wanted, isWanted := at(content(obj), path, nil)
 	if path == "spec.name" && !isWanted {
 		wanted, isWanted = obj.GetName(), true
@@ -112,7 +112,8 @@ func identifiers(e map[string]any) []string {
 		ids = append(ids, text(ref["name"])+text(ref["id"]))
 	}
 	if kind := text(e["type"]); kind != "" {
-		ids = append(ids, kind+"/"+text(e["id"]))
+		engine, _ := e["engineRef"].(map[string]any)
+		ids = append(ids, kind+"/"+text(e["id"])+text(engine["name"]))
 	}
 	return ids
 }
@@ -143,6 +144,9 @@ func hide(name string, v any) any {
 	case map[string]any:
 		hidden := map[string]any{}
 		own, _ := v["name"].(string)
+		if key, ok := v["key"].(string); ok && own == "" {
+			own = key
+		}
 		for key, field := range v {
 			switch {
 			case key == "value" && own != "":
@@ -186,7 +190,7 @@ const longest = 120
 // show writes a value on one line. A variable is its value, or where that comes from.
 func show(v any) string {
 	fields, _ := v.(map[string]any)
-	if value, ok := fields["value"]; ok && fields["name"] != nil {
+	if value, ok := fields["value"]; ok && (fields["name"] != nil || fields["key"] != nil) {
 		return show(value)
 	}
 	if source, ok := fields["valueFrom"].(map[string]any); ok {

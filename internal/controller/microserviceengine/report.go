@@ -44,6 +44,22 @@ func report(obj *v1alpha1.MicroserviceEngine, o *observed) external.Health {
 	return judge(obj, o)
 }
 
+// SpecOf is the spec that says what the cloud holds of an engine: applied, it changes nothing. The inputs of its creation are
+// left out, which the cloud adds to.
+func SpecOf(e *cse.Engine) v1alpha1.MicroserviceEngineSpec {
+	spec := v1alpha1.MicroserviceEngineSpec{
+		Name: e.Name, Flavor: e.Flavor, AvailabilityZones: e.Reference.AZList, AuthType: v1alpha1.EngineAuthType(e.AuthType),
+		PublicIPID: e.Reference.PublicIPID, EnterpriseProjectID: cmp.Or(e.EnterpriseProjectID, cse.DefaultEnterpriseProject),
+	}
+	if e.Description != "" {
+		spec.Description = &e.Description
+	}
+	if r := e.Reference; r.VPCID != "" && r.NetworkID != "" {
+		spec.Network = &v1alpha1.EngineNetwork{VPCID: r.VPCID, VPCName: r.VPC, SubnetID: r.NetworkID, SubnetCIDR: r.SubnetCIDR}
+	}
+	return spec
+}
+
 // reportInstances copies the quota, and its use where that was looked at.
 func reportInstances(status *v1alpha1.MicroserviceEngineStatus, o *observed) {
 	if o.Reference.InstanceLimit == 0 {

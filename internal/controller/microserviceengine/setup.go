@@ -99,3 +99,8 @@ func (k kind) password(obj *v1alpha1.MicroserviceEngine) func(context.Context) (
 func (k kind) Report(obj *v1alpha1.MicroserviceEngine, o *observed) external.Health {
 	return report(obj, o)
 }
+
+// Describe says what was observed as a spec.
+func (k kind) Describe(o *observed) *v1alpha1.MicroserviceEngine {
+	return &v1alpha1.MicroserviceEngine{Spec: SpecOf(&o.Engine)}
+}
