@@ -31,8 +31,8 @@ import (
 )
 
 const (
-	// patience is how long anything may take that is not the cloud's own time.
-	patience = 30 * time.Second
+	// patience is how long anything may take. A call that gets no answer takes 30 seconds of it.
+	patience = 60 * time.Second
 	// interval between two looks.
 	interval = 50 * time.Millisecond
 	// taskDuration is what each task of a cloud job takes: a whole job ends before the manager's first poll.
