@@ -38,6 +38,7 @@ type golden struct {
 
 // R1: the manager is killed at every side effect, before and after it, and started again.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
@@ -117,19 +118,23 @@ func (w *world) crash(p phase, o object, nth int, moment tripwire.Moment, withou
 // becomes waits until an object is what it would be without a fault, and checks that nothing was made twice.
 func (w *world) becomes(o object, p phase, without golden) {
 	w.t.Helper()
-	var state string
+	w.settlesAs(o, without)
+	w.madeOnce(p)
+}
+
+// settlesAs waits until an object is what it would be without a fault.
+func (w *world) settlesAs(o object, without golden) {
+	w.t.Helper()
 	w.Eventually(func() error {
-		var err error
-		if state, err = w.state(w.t.Context(), o); err != nil {
+		state, err := w.state(w.t.Context(), o)
+		if err != nil {
 			return err
 		}
-		state = w.normal(state, o)
-		if diff := gocmp.Diff(without.state, state); diff != "" {
+		if diff := gocmp.Diff(without.state, w.normal(state, o)); diff != "" {
 			return fmt.Errorf("settled otherwise (-without fault +with):\n%s", diff)
 		}
 		return nil
 	}).Should(Succeed(), w.explain)
-	w.madeOnce(p)
 }
 
 // madeOnce checks the cloud's log: a second resource would have been made, or made and deleted again. The faults that

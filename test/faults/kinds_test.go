@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/test/rig"
 )
 
 // object is an object that stands for a cloud resource.
@@ -29,6 +30,10 @@ type kind struct {
 	background func(namespace string) []object
 	// object returns an object as a user creates it, with everything in its spec that takes a call of its own.
 	object func(namespace, name string) object
+	// foreign returns a record of the cloud that belongs to nobody here.
+	foreign func(w *world, name string) rig.Record
+	// slow kinds wait for jobs of the cloud: a short run leaves some checks out for them.
+	slow bool
 	// update edits it, so that everything that takes a call of its own changes.
 	update func(object)
 }
@@ -54,6 +59,7 @@ func environmentKind() kind {
 		name: "Environment", plural: "environments",
 		collections: []string{"servicestage/environments"},
 		creates:     "POST /v3/{id}/cas/environments",
+		foreign:     func(_ *world, name string) rig.Record { return rig.Record{"name": name, "vpc_id": "vpc-1"} },
 		object:      func(namespace, name string) object { return environment(namespace, name) },
 		update: func(o object) {
 			spec := &o.(*v1alpha1.Environment).Spec //nolint:forcetypeassert // what object above returns
@@ -75,6 +81,7 @@ func applicationKind() kind {
 		name: "Application", plural: "applications",
 		collections: []string{"servicestage/applications", "servicestage/configurations"},
 		creates:     "POST /v3/{id}/cas/applications",
+		foreign:     func(_ *world, name string) rig.Record { return rig.Record{"name": name} },
 		background: func(namespace string) []object {
 			return []object{environment(namespace, "east"), environment(namespace, "west"), environment(namespace, "north")}
 		},
@@ -101,6 +108,13 @@ func componentKind() kind {
 		name: "Component", plural: "components",
 		collections: []string{"servicestage/components"},
 		creates:     "POST /v3/{id}/cas/applications/{id}/components",
+		slow:        true,
+		foreign: func(w *world, name string) rig.Record {
+			shop, dev := &v1alpha1.Application{ObjectMeta: named(w.namespace, "shop")}, environment(w.namespace, "dev")
+			w.read(shop)
+			w.read(dev)
+			return rig.Record{"name": name, "application_id": shop.Status.ID, "environment_id": dev.Status.ID}
+		},
 		background: func(namespace string) []object {
 			return []object{environment(namespace, "dev"), &v1alpha1.Application{ObjectMeta: named(namespace, "shop")}}
 		},

@@ -37,6 +37,7 @@ func losses() []loss {
 
 // R2: the server did what it was asked, and the answer was lost.
 func TestLostReplies(t *testing.T) {
+	t.Parallel()
 	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()

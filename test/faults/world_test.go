@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,6 +56,8 @@ type world struct {
 	kubeconfig string
 	args       []string
 	managers   *managers
+	// countPages lets further pages of lists count as steps.
+	countPages *atomic.Bool
 }
 
 // managers are those that were started so far.
@@ -78,7 +81,7 @@ func (m *managers) killAll() error {
 func newWorld(t *testing.T, k kind, managerArgs ...string) *world {
 	t.Helper()
 	ctx := t.Context()
-	w := &world{WithT: NewWithT(t), t: t, kind: k, dir: t.TempDir(), wire: &tripwire.Wire{}, managers: &managers{}}
+	w := &world{WithT: NewWithT(t), t: t, kind: k, dir: t.TempDir(), wire: &tripwire.Wire{}, managers: &managers{}, countPages: &atomic.Bool{}}
 	w.SetDefaultEventuallyTimeout(patience)
 	w.SetDefaultEventuallyPollingInterval(interval)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "faults-"}}
@@ -94,7 +97,7 @@ func newWorld(t *testing.T, k kind, managerArgs ...string) *world {
 	})
 	w.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(func() { w.Expect(w.sim.Stop()).To(Succeed()) })
-	w.cloud, err = w.wire.NewProxy(w.sim.URL, tripwire.OneShotTransport(), cloudStep)
+	w.cloud, err = w.wire.NewProxy(w.sim.URL, tripwire.OneShotTransport(), w.cloudStep)
 	w.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(w.cloud.Close)
 	w.api, err = w.wire.NewProxy(plane.Config.Host, apiTransport(w.WithT), w.apiStep)
@@ -135,10 +138,15 @@ func (w *world) kubeconfigThroughProxy(ctx context.Context) string {
 var idInPath = regexp.MustCompile(`/(?:[0-9a-f]{32}|[0-9a-f-]{36}|[A-Za-z-]*[0-9]{5,}[0-9A-Za-z-]*)(/|$)`)
 
 // pathOf leaves the ids out of a path.
-func pathOf(path string) string { return idInPath.ReplaceAllString(idInPath.ReplaceAllString(path, "/{id}$1"), "/{id}$1") }
+func pathOf(path string) string {
+	return idInPath.ReplaceAllString(idInPath.ReplaceAllString(path, "/{id}$1"), "/{id}$1")
+}
 
-// cloudStep names the calls that ask the cloud for a change.
-func cloudStep(r *http.Request) string {
+// cloudStep names the calls that ask the cloud for a change, and further pages of lists where these are to count.
+func (w *world) cloudStep(r *http.Request) string {
+	if offset := r.URL.Query().Get("offset"); w.countPages.Load() && offset != "" && offset != "0" {
+		return "cloud: a further page"
+	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasSuffix(r.URL.Path, "/auth/tokens") {
 		return ""
 	}
