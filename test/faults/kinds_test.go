@@ -26,6 +26,8 @@ type kind struct {
 	collections []string
 	// creates is the path of the call that creates, with ids left out.
 	creates string
+	// missing is the code of the documented answer 404 to an id that does not exist.
+	missing string
 	// background makes what the kind's objects refer to. It is there and settled before the first of them.
 	background func(namespace string) []object
 	// object returns an object as a user creates it, with everything in its spec that takes a call of its own.
@@ -59,6 +61,7 @@ func environmentKind() kind {
 		name: "Environment", plural: "environments",
 		collections: []string{"servicestage/environments"},
 		creates:     "POST /v3/{id}/cas/environments",
+		missing:     "SVCSTG.00100411",
 		foreign:     func(_ *world, name string) rig.Record { return rig.Record{"name": name, "vpc_id": "vpc-1"} },
 		object:      func(namespace, name string) object { return environment(namespace, name) },
 		update: func(o object) {
@@ -81,6 +84,7 @@ func applicationKind() kind {
 		name: "Application", plural: "applications",
 		collections: []string{"servicestage/applications", "servicestage/configurations"},
 		creates:     "POST /v3/{id}/cas/applications",
+		missing:     "SVCSTG.00100403",
 		foreign:     func(_ *world, name string) rig.Record { return rig.Record{"name": name} },
 		background: func(namespace string) []object {
 			return []object{environment(namespace, "east"), environment(namespace, "west"), environment(namespace, "north")}
@@ -108,6 +112,7 @@ func componentKind() kind {
 		name: "Component", plural: "components",
 		collections: []string{"servicestage/components"},
 		creates:     "POST /v3/{id}/cas/applications/{id}/components",
+		missing:     "SVCSTG.00100404",
 		slow:        true,
 		foreign: func(w *world, name string) rig.Record {
 			shop, dev := &v1alpha1.Application{ObjectMeta: named(w.namespace, "shop")}, environment(w.namespace, "dev")
