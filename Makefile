@@ -44,7 +44,7 @@ demo-build:
 ##@ Test
 
 .PHONY: test
-test: test-unit test-envtest test-conformance test-e2e ## Run every test.
+test: test-unit test-envtest test-conformance test-integrations test-e2e ## Run every test.
 
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.
@@ -60,6 +60,14 @@ test-envtest: ## Tests against a real API server: API validation, lifecycles.
 test-conformance: ## The signer and the simulator against the cloud vendor's SDK.
 	@cd test/conformance && ../../$(PROGRESS) "conformance tests" go test -timeout 20m $(TESTFLAGS) ./...
 
+.PHONY: test-integrations
+test-integrations: ## What is offered to Flux, Argo CD, Prometheus and Grafana against those tools themselves.
+	@promtool=$$($(TOOL) promtool) && \
+	  $(PROGRESS) "promtool check rules" "$$promtool" check rules config/prometheus/rules.yaml && \
+	  $(PROGRESS) "promtool test rules" "$$promtool" test rules config/prometheus/rules_test.yaml
+	@# Uncached: what these tests read is outside of their module, where go test does not look for changes.
+	@cd test/integrations && ../../$(PROGRESS) "integration tests" go test -count=1 -timeout 20m $(TESTFLAGS) ./...
+
 .PHONY: test-e2e
 test-e2e: ## The built manager, the built simulator and a real API server as separate processes.
 	@assets=$$(hack/controlplane/assets.sh) && \
@@ -70,6 +78,7 @@ lint: ## Run the linters, and prove that the import rules bite.
 	@hack/lint-rules.sh
 	@lint=$$($(TOOL) golangci-lint) && $(PROGRESS) "golangci-lint" "$$lint" run ./...
 	@lint=$$($(TOOL) golangci-lint) && cd test/conformance && "$$lint" run --config ../../.golangci.yml ./...
+	@lint=$$($(TOOL) golangci-lint) && cd test/integrations && "$$lint" run --config ../../.golangci.yml ./...
 
 .PHONY: fmt
 fmt: ## Format the code.
@@ -78,14 +87,26 @@ fmt: ## Format the code.
 ##@ Generate
 
 .PHONY: generate
-generate: ## Generate deepcopy, apply configurations, CRDs, RBAC roles and their kustomizations.
+generate: ## Generate deepcopy, apply configurations, CRDs, RBAC roles, kustomizations, and what Argo CD needs.
 	@gen=$$($(TOOL) controller-gen) && \
 	  rm -rf config/crd/bases api/applyconfiguration && \
 	  "$$gen" object:headerFile=hack/boilerplate.go.txt paths=./api/... && \
 	  "$$gen" applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/... && \
 	  "$$gen" crd:generateEmbeddedObjectMeta=false paths=./api/... output:crd:dir=config/crd/bases && \
 	  "$$gen" rbac:roleName=servicestage-operator,fileName=role.yaml paths=./internal/... paths=./cmd/... output:rbac:dir=config/rbac && \
-	  hack/generate-config.sh
+	  hack/generate-config.sh && \
+	  go run -buildvcs=false ./hack/argocd
+
+.PHONY: update-states
+update-states: ## Write the states that the lifecycle tests see objects settle in, and what Argo CD is told about them.
+	@assets=$$(hack/controlplane/assets.sh) && \
+	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "lifecycle tests" go test -timeout 20m $(TESTFLAGS) ./test/lifecycle -update
+	@go run -buildvcs=false ./hack/argocd
+
+.PHONY: update-metrics
+update-metrics: ## Write the list of the metrics that the built manager exports, for the tests of alerts and dashboards.
+	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets \
+	  $(PROGRESS) "end-to-end tests" go test -timeout 20m $(TESTFLAGS) ./test/e2e -ginkgo.focus 'The metrics' -update
 
 .PHONY: verify-generate
 verify-generate: ## Fail where generated files are not current.
@@ -94,8 +115,9 @@ verify-generate: ## Fail where generated files are not current.
 ##@ Build
 
 .PHONY: build
-build: ## Build bin/manager and bin/cloudsim.
-	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/manager ./cmd/cloudsim
+build: ## Build bin/manager, bin/cloudsim and bin/kubectl-servicestage.
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/manager ./cmd/cloudsim ./cmd/kubectl-servicestage
+	@install -m 755 cmd/kubectl-servicestage/kubectl_complete-servicestage bin/
 
 .PHONY: docker-build
 docker-build: ## Build the image IMG with the manager for linux/ARCH.

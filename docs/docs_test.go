@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -102,13 +103,58 @@ func TestManagerPageListsEveryFlagAndMetric(t *testing.T) {
 	if diff := cmp.Diff(flags, submatches(page, "(?m)^\\| `--([a-z-]+)` \\|")); diff != "" {
 		t.Errorf("flags of cmd/manager (-) and rows of manager.md (+):\n%s", diff)
 	}
-	var metrics []string
-	for _, file := range []string{"../internal/metrics/metrics.go", "../internal/cloudclient/metrics.go"} {
-		metrics = append(metrics, submatches(read(t, filepath.FromSlash(file)), `Name:\s+"(servicestage_\w+)"`)...)
+	// The manager was seen to export them, and nothing in the code is named as if it were one more.
+	exported := read(t, filepath.FromSlash("../test/integrations/monitoring/testdata/exported.txt"))
+	if diff := cmp.Diff(metricsInCode(t), submatches(exported, `(?m)^(servicestage_\w+)`)); diff != "" {
+		t.Errorf("metrics of the code (-) and those that test/e2e saw exported (+):\n%s", diff)
 	}
-	slices.Sort(metrics)
-	if diff := cmp.Diff(metrics, submatches(page, "(?m)^\\| `(servicestage_\\w+)` \\|")); diff != "" {
-		t.Errorf("metrics (-) and rows of manager.md (+):\n%s", diff)
+	var seen, rows []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `(servicestage_\\w+)` \\| ([^|]*) \\|").FindAllStringSubmatch(page, -1) {
+		rows = append(rows, row[1]+" "+strings.Join(submatches(row[2], "`(\\w+)`"), ","))
+	}
+	for _, metric := range regexp.MustCompile(`(?m)^(servicestage_\w+) \w+ ?(\S*)$`).FindAllStringSubmatch(exported, -1) {
+		seen = append(seen, metric[1]+" "+metric[2])
+	}
+	slices.Sort(rows)
+	if diff := cmp.Diff(seen, rows); diff != "" {
+		t.Errorf("metrics with their labels (-) and rows of manager.md (+):\n%s", diff)
+	}
+}
+
+// metricsInCode lists the names of metrics that the code mentions, sorted.
+func metricsInCode(t *testing.T) []string {
+	t.Helper()
+	found := map[string]bool{}
+	err := filepath.WalkDir(filepath.FromSlash("../internal"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, name := range submatches(read(t, path), `"(servicestage_\w+)"`) {
+			found[name] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func TestPluginPageListsEveryFlagAndExitCode(t *testing.T) {
+	page := read(t, "kubectl-servicestage.md")
+	var flags []string
+	for _, file := range []string{"commands.go", "root.go"} {
+		flags = append(flags, submatches(read(t, filepath.Join("..", "cmd", "kubectl-servicestage", file)), `(?:flags|Flags\(\))\.\w+\([^"\n]*"([a-z-]+)"`)...)
+	}
+	slices.Sort(flags)
+	rows := slices.Compact(submatches(page, "(?m)^\\| `--([a-z-]+)`"))
+	if diff := cmp.Diff(slices.Compact(flags), rows); diff != "" {
+		t.Errorf("flags of cmd/kubectl-servicestage (-) and rows of kubectl-servicestage.md (+):\n%s", diff)
+	}
+	codes := append(submatches(read(t, filepath.FromSlash("../internal/cli/exit/exit.go")), `(?m)^\t[A-Z]\w+ = (\d+)$`), "0")
+	slices.Sort(codes)
+	if diff := cmp.Diff(codes, submatches(page, "(?m)^\\| `(\\d+)` \\|")); diff != "" {
+		t.Errorf("exit codes (-) and rows of kubectl-servicestage.md (+):\n%s", diff)
 	}
 }
 
@@ -141,7 +187,7 @@ func TestNamedMakeTargetsExist(t *testing.T) {
 func pages(t *testing.T) []string {
 	t.Helper()
 	var out []string
-	for _, pattern := range []string{"../*.md", "*.md", "adr/*.md", "spec/*/*.md"} {
+	for _, pattern := range []string{"../*.md", "*.md", "adr/*.md", "spec/*/*.md", "guides/*.md"} {
 		files, err := filepath.Glob(filepath.FromSlash(pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: no pages: %v", pattern, err)

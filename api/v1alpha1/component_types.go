@@ -438,14 +438,12 @@ type LogCollection struct {
 	// +kubebuilder:validation:MaxLength=512
 	// +required
 	HostPath string `json:"hostPath,omitempty"`
-	// HostExtendPath tells instances apart below the host path.
+	// HostExtendPath tells instances apart below the host path. None where left out.
 	// +kubebuilder:validation:Enum=None;PodUID;PodName;PodUID/ContainerName;PodName/ContainerName
-	// +kubebuilder:default=None
 	// +optional
 	HostExtendPath string `json:"hostExtendPath,omitempty"`
-	// Rotate says how often the log is rotated.
+	// Rotate says how often the log is rotated. Hourly where left out.
 	// +kubebuilder:validation:Enum=Hourly;Daily;Weekly
-	// +kubebuilder:default=Hourly
 	// +optional
 	Rotate string `json:"rotate,omitempty"`
 }

@@ -36,7 +36,7 @@ type EngineNetwork struct {
 	// +required
 	SubnetID string `json:"subnetID,omitempty"`
 	// SubnetCIDR of that subnet, for example 192.168.0.0/24; looked up through the VPC service where left out.
-	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:MaxLength=18
 	// +kubebuilder:validation:Pattern=`^[0-9]{1,3}([.][0-9]{1,3}){3}/[0-9]{1,2}$`
 	// +optional
 	SubnetCIDR string `json:"subnetCIDR,omitempty"`

@@ -3,7 +3,8 @@
 #
 #   "$(hack/tools/tool.sh controller-gen)" --version
 #
-# The versions are the tool lines of hack/tools/go.mod and hack/tools/lint/go.mod. Binaries are kept outside the
+# The versions are the tool lines of hack/tools/go.mod and hack/tools/lint/go.mod, and for promtool those of
+# test/integrations/go.mod, whose tests use the same release of Prometheus. Binaries are kept outside the
 # checkout, keyed by what pins them, so that later runs and other checkouts start at once.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,7 +15,8 @@ case "${1:-}" in
   kustomize)      module=$here package=sigs.k8s.io/kustomize/kustomize/v5 ;;
   setup-envtest)  module=$here package=sigs.k8s.io/controller-runtime/tools/setup-envtest ;;
   golangci-lint)  module=$here/lint package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint ;;
-  *) echo "usage: tool.sh controller-gen|ginkgo|kustomize|setup-envtest|golangci-lint" >&2; exit 2 ;;
+  promtool)       module=$here/../../test/integrations package=github.com/prometheus/prometheus/cmd/promtool ;;
+  *) echo "usage: tool.sh controller-gen|ginkgo|kustomize|setup-envtest|golangci-lint|promtool" >&2; exit 2 ;;
 esac
 
 version=$(go env GOVERSION)

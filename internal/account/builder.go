@@ -137,7 +137,7 @@ func (b *Builder) build(key Key, account Object, in *inputs) (*Session, error) {
 		return nil, err
 	}
 	config := cloudclient.Config{
-		Account:            strings.TrimPrefix(key.String(), "/"),
+		Account:            metricsName(key),
 		Region:             spec.Region,
 		ProjectID:          spec.ProjectID,
 		ProjectName:        spec.ProjectName,

@@ -90,8 +90,13 @@ func (p *Pool) Pooled(key Key) (*Session, bool) {
 	return e.session, true
 }
 
-// Forget closes and drops an account's session.
-func (p *Pool) Forget(key Key) { p.replace(key, nil) }
+// Forget closes and drops the session of an account that is gone, and what was counted of it.
+func (p *Pool) Forget(key Key) {
+	p.replace(key, nil)
+	if p.builder.Metrics != nil {
+		p.builder.Metrics.ForgetAccount(metricsName(key))
+	}
+}
 
 // ReportRefused tells the account's controller that the cloud refused the account's credentials. It never blocks: while
 // a thousand reports wait unread, one more adds nothing.

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/endpoint"
 	"servicestage.dev/operator/internal/cloudsim"
 	"servicestage.dev/operator/internal/conditions"
@@ -35,6 +37,8 @@ type world struct {
 	cloud *cloudsim.Server
 	url   string
 	pool  *Pool
+	// registry has the metrics of the pool and its clients.
+	registry *prometheus.Registry
 	// reads counts the Secrets that were read.
 	reads atomic.Int32
 	// broken makes every read of a Secret fail.
@@ -71,7 +75,9 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 			return c.Get(ctx, key, obj, opts...)
 		},
 	})
-	w.pool = NewPool(&Builder{Reader: reader, Policy: policy, UserAgent: "test"})
+	w.registry = prometheus.NewRegistry()
+	w.pool = NewPool(&Builder{Reader: reader, Policy: policy, UserAgent: "test", Metrics: cloudclient.NewMetrics(w.registry)})
+	w.registry.MustRegister(w.pool)
 	return w
 }
 

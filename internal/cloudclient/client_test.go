@@ -357,7 +357,14 @@ func TestThrottling(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			cloud := newFakeCloud(t, tt.reply)
 			clock := newFakeClock()
-			client := cloud.client(t, withClock(clock))
+			registry := prometheus.NewRegistry()
+			client := cloud.client(t, withClock(clock), func(cfg *Config) { cfg.Metrics = NewMetrics(registry) })
+			throttled := func(want map[string]float64) {
+				t.Helper()
+				if diff := cmp.Diff(want, series(t, registry, "servicestage_cloud_throttled_total")); diff != "" {
+					t.Errorf("throttled (-want +got):\n%s", diff)
+				}
+			}
 			err := client.Do(t.Context(), get(nil))
 			if !clouderr.Is(err, clouderr.Throttled) || clouderr.RetryAfter(err) != tt.hold {
 				t.Fatalf("Do = %v, want Throttled for %v", err, tt.hold)
@@ -368,6 +375,7 @@ func TestThrottling(t *testing.T) {
 			if diff := cmp.Diff(tt.limits, client.Limits()); diff != "" {
 				t.Errorf("Limits (-want +got):\n%s", diff)
 			}
+			throttled(map[string]float64{"account=team/default api=servicestage by=cloud": 1})
 
 			cloud.answer(replyWith(200, `{}`))
 			clock.advance(tt.hold - 2*time.Second)
@@ -378,6 +386,9 @@ func TestThrottling(t *testing.T) {
 			if got := len(cloud.requests()); got != 1 {
 				t.Errorf("%d calls, want 1: nothing is sent inside the window", got)
 			}
+			throttled(map[string]float64{
+				"account=team/default api=servicestage by=cloud": 1, "account=team/default api=servicestage by=client": 1,
+			})
 			clock.advance(2 * time.Second)
 			if err := client.Do(t.Context(), get(nil)); err != nil {
 				t.Errorf("Do after the window = %v", err)
@@ -499,23 +510,26 @@ func TestMetrics(t *testing.T) {
 	_ = client.Do(t.Context(), post())
 
 	want := map[string]float64{
-		"account=team/default code=200 operation=CreateEnvironment service=servicestage":  1,
-		"account=team/default code=503 operation=GetEnvironment service=servicestage":     3,
-		"account=team/default code=none operation=CreateEnvironment service=servicestage": 1,
+		"account=team/default api=servicestage code=200 operation=CreateEnvironment":  1,
+		"account=team/default api=servicestage code=503 operation=GetEnvironment":     3,
+		"account=team/default api=servicestage code=none operation=CreateEnvironment": 1,
 	}
 	if diff := cmp.Diff(want, series(t, registry, "servicestage_cloud_requests_total")); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 	want = map[string]float64{
-		"operation=CreateEnvironment service=servicestage": 2,
-		"operation=GetEnvironment service=servicestage":    3,
+		"api=servicestage operation=CreateEnvironment": 2,
+		"api=servicestage operation=GetEnvironment":    3,
 	}
 	if diff := cmp.Diff(want, series(t, registry, "servicestage_cloud_request_duration_seconds")); diff != "" {
 		t.Errorf("durations (-want +got):\n%s", diff)
 	}
+	metrics.throttle("team/default", ServiceStage, throttledByCloud)
 	metrics.ForgetAccount("team/default")
-	if got := series(t, registry, "servicestage_cloud_requests_total"); len(got) != 0 {
-		t.Errorf("series after ForgetAccount: %v, want none", got)
+	for _, name := range []string{"servicestage_cloud_requests_total", "servicestage_cloud_throttled_total"} {
+		if got := series(t, registry, name); len(got) != 0 {
+			t.Errorf("series of %s after ForgetAccount: %v, want none", name, got)
+		}
 	}
 }
 

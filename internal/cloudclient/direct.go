@@ -150,6 +150,9 @@ func (d *Direct) send(ctx context.Context, request DirectRequest) (*reply, error
 		return nil, err
 	}
 	if err := d.limiter.Wait(ctx); err != nil {
+		if clouderr.Is(err, clouderr.Throttled) {
+			d.cfg.Metrics.throttle(d.cfg.Account, request.Service, throttledByClient)
+		}
 		return nil, err
 	}
 	clock := d.cfg.Clock
@@ -176,6 +179,7 @@ func (d *Direct) send(ctx context.Context, request DirectRequest) (*reply, error
 	failure := got.failure(request.Service, clock.Now())
 	if failure.Class == clouderr.Throttled && failure.Status == http.StatusTooManyRequests {
 		failure.RetryAfter = d.limiter.Throttled(failure.RetryAfter, parseStated(failure.Message))
+		d.cfg.Metrics.throttle(d.cfg.Account, request.Service, throttledByCloud)
 	}
 	return nil, failure
 }

@@ -99,10 +99,10 @@ func TestDirect(t *testing.T) {
 		t.Errorf("a closed port: %v", err)
 	}
 	want := map[string]float64{
-		"account=team/e code=200 operation=GetThing service=kie":  1,
-		"account=team/e code=304 operation=GetThing service=kie":  2,
-		"account=team/e code=400 operation=GetThing service=kie":  1,
-		"account=team/e code=none operation=GetThing service=kie": 2,
+		"account=team/e api=kie code=200 operation=GetThing":  1,
+		"account=team/e api=kie code=304 operation=GetThing":  2,
+		"account=team/e api=kie code=400 operation=GetThing":  1,
+		"account=team/e api=kie code=none operation=GetThing": 2,
 	}
 	if diff := cmp.Diff(want, series(t, registry, "servicestage_cloud_requests_total")); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)

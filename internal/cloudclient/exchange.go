@@ -128,6 +128,9 @@ func (e *exchange) send(ctx context.Context) (*reply, error) {
 	}
 	limiter := e.client.limiters[request.URL.Host]
 	if err := limiter.Wait(ctx); err != nil {
+		if clouderr.Is(err, clouderr.Throttled) {
+			e.client.cfg.Metrics.throttle(e.client.cfg.Account, e.request.Service, throttledByClient)
+		}
 		return nil, e.fail(err)
 	}
 	clock := e.client.cfg.Clock
@@ -155,6 +158,7 @@ func (e *exchange) send(ctx context.Context) (*reply, error) {
 	failure := got.failure(e.request.Service, clock.Now())
 	if failure.Class == clouderr.Throttled {
 		failure.RetryAfter = limiter.Throttled(failure.RetryAfter, parseStated(failure.Message))
+		e.client.cfg.Metrics.throttle(e.client.cfg.Account, e.request.Service, throttledByCloud)
 	}
 	return nil, e.fail(failure)
 }

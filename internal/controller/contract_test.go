@@ -29,7 +29,7 @@ func TestAdoptedApplicationShowsItsClaim(t *testing.T) {
 // What was done before an error is returned with it (the contract of Update).
 func TestEnvironmentUpdateReturnsWhatWasDone(t *testing.T) {
 	w := newWorld(t)
-	r := drive(w, environment.Definition(w.accounts), env())
+	r := drive(w, environment.Definition(w.accounts, w.api), env())
 	r.mustCreate()
 	r.obj.Spec.Name = "renamed"
 	bound(&r.obj.Spec)

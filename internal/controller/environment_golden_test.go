@@ -61,20 +61,20 @@ func strangers(w *world) {
 
 var environmentScenarios = []scenario{
 	{"create", func(t *testing.T, w *world) {
-		must(t, drive(w, environment.Definition(w.accounts), env()).create())
+		must(t, drive(w, environment.Definition(w.accounts, w.api), env()).create())
 	}},
 	{"create-with-every-field", func(t *testing.T, w *world) {
-		must(t, drive(w, environment.Definition(w.accounts), env(full)).create())
+		must(t, drive(w, environment.Definition(w.accounts, w.api), env(full)).create())
 	}},
 	{"create-with-resources", func(t *testing.T, w *world) {
-		must(t, drive(w, environment.Definition(w.accounts), env(bound)).create())
+		must(t, drive(w, environment.Definition(w.accounts, w.api), env(bound)).create())
 	}},
 	{"create-with-resources-that-the-cloud-refuses", func(t *testing.T, w *world) {
 		w.fault(cloudsim.Fault{
 			Name: "refused", Match: cloudsim.Match{Method: "PUT", Path: "/v3/*/cas/environments/*/resources"}, Action: cloudsim.FaultStatus,
 			Status: 400, Body: json.RawMessage(`{"error_code":"SVCSTG.00100422","error_msg":"no such cluster"}`),
 		})
-		r := drive(w, environment.Definition(w.accounts), env(bound))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(bound))
 		fails(t, r.create(), clouderr.Invalid)
 		if r.id() == "" {
 			t.Error("the id of what was made is lost")
@@ -82,62 +82,62 @@ var environmentScenarios = []scenario{
 	}},
 	{"create-with-a-name-that-is-taken", func(t *testing.T, w *world) {
 		strangers(w)
-		fails(t, drive(w, environment.Definition(w.accounts), env()).create(), clouderr.Exists)
+		fails(t, drive(w, environment.Definition(w.accounts, w.api), env()).create(), clouderr.Exists)
 	}},
 	{"no-op", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env(full))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(full))
 		r.mustCreate()
 		r.sync()
 	}},
 	{"no-op-with-resources", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env(bound))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(bound))
 		r.mustCreate()
 		r.sync()
 	}},
 	{"update-name", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env())
+		r := drive(w, environment.Definition(w.accounts, w.api), env())
 		r.mustCreate()
 		r.obj.Spec.Name = "renamed"
 		r.sync("spec.name")
 	}},
 	{"update-description", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env())
+		r := drive(w, environment.Definition(w.accounts, w.api), env())
 		r.mustCreate()
 		r.obj.Spec.Description = new("new")
 		r.sync("spec.description")
 	}},
 	{"clear-description", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env(full))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(full))
 		r.mustCreate()
 		r.obj.Spec.Description = new("")
 		r.sync("spec.description")
 	}},
 	{"update-labels", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env(full))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(full))
 		r.mustCreate()
 		r.obj.Spec.Labels = map[string]string{"tier": "silver", "region": "south"}
 		r.sync("spec.labels[region]", "spec.labels[team]", "spec.labels[tier]")
 	}},
 	{"clear-labels", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env(full))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(full))
 		r.mustCreate()
 		r.obj.Spec.Labels = map[string]string{}
 		r.sync("spec.labels[team]", "spec.labels[tier]")
 	}},
 	{"update-resources", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env(bound))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(bound))
 		r.mustCreate()
 		r.obj.Spec.Resources = []v1alpha1.EnvironmentResource{{Type: "cse", ID: "engine-1"}, {Type: "ecs", ID: "server-1"}}
 		r.sync("spec.resources[cce/cluster-1]", "spec.resources[ecs/server-1]")
 	}},
 	{"clear-resources", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env(bound))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(bound))
 		r.mustCreate()
 		r.obj.Spec.Resources = []v1alpha1.EnvironmentResource{}
 		r.sync("spec.resources[cce/cluster-1]", "spec.resources[cse/engine-1]")
 	}},
 	{"drift", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env(full, bound))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(full, bound))
 		r.mustCreate()
 		w.patch("environments", r.id(), cloudsim.Object{
 			"description": "changed by hand", "resources": []any{},
@@ -147,7 +147,7 @@ var environmentScenarios = []scenario{
 			"spec.resources[cce/cluster-1]", "spec.resources[cse/engine-1]", "mark")
 	}},
 	{"drift-of-what-is-not-managed", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env())
+		r := drive(w, environment.Definition(w.accounts, w.api), env())
 		r.mustCreate()
 		w.patch("environments", r.id(), cloudsim.Object{
 			"description": "set by hand", "resources": []any{map[string]any{"id": "cluster-9", "type": "cce"}},
@@ -156,7 +156,7 @@ var environmentScenarios = []scenario{
 		r.sync()
 	}},
 	{"immutable-fields", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env(full))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(full))
 		r.mustCreate()
 		w.patch("environments", r.id(), cloudsim.Object{"vpc_id": "another", "deploy_mode": "mixed", "enterprise_project_id": "ep-2"})
 		changes, _, _, err := r.look()
@@ -165,13 +165,13 @@ var environmentScenarios = []scenario{
 	}},
 	{"import-by-id", func(t *testing.T, w *world) {
 		strangers(w)
-		r := drive(w, environment.Definition(w.accounts), env(func(s *v1alpha1.EnvironmentSpec) { s.Description = new("ours now") }))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(func(s *v1alpha1.EnvironmentSpec) { s.Description = new("ours now") }))
 		r.obj.Status.ID = "stranger-dev"
 		r.sync("spec.description", "mark")
 	}},
 	{"import-by-name", func(t *testing.T, w *world) {
 		strangers(w)
-		r := drive(w, environment.Definition(w.accounts), env(func(s *v1alpha1.EnvironmentSpec) { s.Name = "DEV" }))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(func(s *v1alpha1.EnvironmentSpec) { s.Name = "DEV" }))
 		found := r.find()
 		same(t, "found", found, "stranger-dev")
 		r.obj.Status.ID = found[0]
@@ -179,36 +179,36 @@ var environmentScenarios = []scenario{
 	}},
 	{"find-by-claim", func(t *testing.T, w *world) {
 		strangers(w)
-		r := drive(w, environment.Definition(w.accounts), env(func(s *v1alpha1.EnvironmentSpec) { s.Name = "made-before" }))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(func(s *v1alpha1.EnvironmentSpec) { s.Name = "made-before" }))
 		r.mustCreate()
 		r.obj.Spec.Name = "other"
 		same(t, "found", r.find(), "stranger-other", r.id())
 	}},
 	{"gone", func(t *testing.T, w *world) {
 		strangers(w)
-		r := drive(w, environment.Definition(w.accounts), env())
+		r := drive(w, environment.Definition(w.accounts, w.api), env())
 		r.obj.Status.ID = "gone"
 		_, _, _, err := r.look()
 		fails(t, err, clouderr.NotFound)
 	}},
 	{"an-empty-list-is-no-deletion", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env())
+		r := drive(w, environment.Definition(w.accounts, w.api), env())
 		r.mustCreate()
 		w.fault(cloudsim.Fault{Name: "empty", Match: cloudsim.Match{Method: "GET", Path: "/v3/*/cas/environments"}, Action: cloudsim.FaultEmptyList})
 		r.sync()
 	}},
 	{"delete", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env())
+		r := drive(w, environment.Definition(w.accounts, w.api), env())
 		r.mustCreate()
 		must(t, r.remove())
 	}},
 	{"delete-what-is-gone", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env())
+		r := drive(w, environment.Definition(w.accounts, w.api), env())
 		r.obj.Status.ID = "gone"
 		fails(t, r.remove(), clouderr.NotFound)
 	}},
 	{"delete-what-is-in-use", func(t *testing.T, w *world) {
-		r := drive(w, environment.Definition(w.accounts), env())
+		r := drive(w, environment.Definition(w.accounts, w.api), env())
 		r.mustCreate()
 		w.put("applications", cloudsim.Object{"id": "app-1", "name": "shop"})
 		w.put("components", cloudsim.Object{"id": "c-1", "name": "web", "application_id": "app-1", "environment_id": r.id()})
@@ -216,7 +216,7 @@ var environmentScenarios = []scenario{
 	}},
 	{"throttled", func(t *testing.T, w *world) {
 		w.fault(throttled("POST", "/v3/*/cas/environments"))
-		err := drive(w, environment.Definition(w.accounts), env()).create()
+		err := drive(w, environment.Definition(w.accounts, w.api), env()).create()
 		fails(t, err, clouderr.Throttled)
 		if clouderr.RetryAfter(err) <= 0 {
 			t.Errorf("nothing says how long to wait: %v", err)
@@ -224,7 +224,7 @@ var environmentScenarios = []scenario{
 	}},
 	{"unmark", func(t *testing.T, w *world) {
 		strangers(w)
-		r := drive(w, environment.Definition(w.accounts), env(full))
+		r := drive(w, environment.Definition(w.accounts, w.api), env(full))
 		r.mustCreate()
 		r.unmark()
 	}},
@@ -234,7 +234,7 @@ func TestEnvironmentWaitsForReferencesThatAreMissing(t *testing.T) {
 	w := newWorld(t)
 	e := env(bound)
 	e.Spec.Resources[1] = v1alpha1.EnvironmentResource{Type: "cse", EngineRef: &v1alpha1.ObjectReference{Name: "engine"}}
-	kind := environment.Definition(w.accounts).Kind
+	kind := environment.Definition(w.accounts, w.api).Kind
 	_, err := kind.Bind(t.Context(), e, external.ForSync)
 	waitsFor(t, err, "spec.resources[1].engineRef")
 	if _, err := kind.Bind(t.Context(), e, external.ForDelete); err != nil {

@@ -84,7 +84,9 @@ func readyAccount(url string) *v1alpha1.CloudAccount {
 		Spec: v1alpha1.CloudAccountSpec{
 			AccountSpec: v1alpha1.AccountSpec{
 				Region: cloudsim.DefaultRegion, ProjectID: cloudsim.DefaultProjectID,
-				Endpoints: &v1alpha1.Endpoints{ServiceStage: v1alpha1.EndpointURL(url)},
+				Endpoints: &v1alpha1.Endpoints{
+					ServiceStage: v1alpha1.EndpointURL(url), CSE: v1alpha1.EndpointURL(url), VPC: v1alpha1.EndpointURL(url),
+				},
 				RateLimit: &v1alpha1.RateLimit{RequestsPerSecond: 10000, Burst: 10000},
 			},
 			Credentials: v1alpha1.Credentials{SecretRef: v1alpha1.ObjectReference{Name: "keys"}},
@@ -352,7 +354,11 @@ func (l *traffic) of(next http.Handler) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		reply := httptest.NewRecorder()
 		next.ServeHTTP(reply, r)
-		l.add("%s %s\n%s%d\n%s\n", r.Method, r.URL.RequestURI(), readable(body), reply.Code, readable(reply.Body.Bytes()))
+		project := ""
+		if id := r.Header.Get("X-Enterprise-Project-Id"); id != "" {
+			project = "X-Enterprise-Project-Id: " + id + "\n"
+		}
+		l.add("%s %s\n%s%s%d\n%s\n", r.Method, r.URL.RequestURI(), project, readable(body), reply.Code, readable(reply.Body.Bytes()))
 		for key, values := range reply.Header() {
 			w.Header()[key] = values
 		}
@@ -376,7 +382,9 @@ func readable(body []byte) string {
 var (
 	idPattern      = regexp.MustCompile(`"(?:id|component_id)": "([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})"`)
 	jobPattern     = regexp.MustCompile(`JOB[0-9a-f]{8}-[0-9a-f-]{27}`)
-	timePattern    = regexp.MustCompile(`("(?:create_time|update_time|begin_time|end_time)": )(?:[0-9]+|"[^"]*")`)
+	timePattern    = regexp.MustCompile(`("(?:(?:create|update|begin|start|end)(?:_time|Time)|created_at|updated_at)": )(?:[1-9][0-9]*|"[^"]*")`)
+	addressPattern = regexp.MustCompile(`https://127\.0\.0\.1:[0-9]+`)
+	clusterPattern = regexp.MustCompile(`("clusterId": )"[^"]*"`)
 	requestPattern = regexp.MustCompile(`("request_?[iI]d": )"[^"]*"`)
 )
 
@@ -388,6 +396,10 @@ func (l *traffic) normalized() string {
 	text := strings.ReplaceAll(l.text.String(), cloudsim.DefaultProjectID, "{project}")
 	text = timePattern.ReplaceAllString(text, `$1"{time}"`)
 	text = requestPattern.ReplaceAllString(text, `$1"{request}"`)
+	text = clusterPattern.ReplaceAllString(text, `$1"{cluster}"`)
+	for i := 1; addressPattern.MatchString(text); i++ {
+		text = strings.ReplaceAll(text, addressPattern.FindString(text), fmt.Sprintf("https://{address-%d}", i))
+	}
 	for i := 1; ; i++ {
 		job := jobPattern.FindString(text)
 		if job == "" {
@@ -438,6 +450,7 @@ var kinds = []struct {
 	{"environment", func(t *testing.T) *world { return newWorld(t) }, environmentScenarios},
 	{"application", newApplicationWorld, applicationScenarios},
 	{"component", newComponentWorld, componentScenarios},
+	{"microserviceengine", newEngineWorld, engineScenarios},
 }
 
 func TestGolden(t *testing.T) {

@@ -81,6 +81,13 @@ type PollObserver[R any] interface {
 	Polled() *R
 }
 
+// Describer is implemented by kinds that can say what was observed in the words of a spec, for whoever shows it to people.
+type Describer[O client.Object, R any] interface {
+	// Describe returns an object whose spec says what was observed, with ids for references and every value in the clear.
+	// What was not looked at is left out. Pure.
+	Describe(observed *R) O
+}
+
 // Verb says what an operation does.
 type Verb string
 
@@ -110,6 +117,9 @@ type Progress struct {
 	Done bool
 	// Failure says why an operation that has ended did so badly; "" where it ended well.
 	Failure string
+	// Remedy is set with a Failure that Update can set right: the loop goes on to compare, and Diff tells what is to be
+	// done, instead of waiting for someone to act.
+	Remedy bool
 	// Message says where a running operation is, for example "2 of 5 tasks done".
 	Message string
 	// Tasks of the operation: how many are done, how many there are, and the name of the current one.
@@ -130,6 +140,14 @@ type Identity struct {
 	ClaimKnown bool
 	// CreatedAt is when the resource was created, by the cloud's clock; zero where unknown.
 	CreatedAt time.Time
+}
+
+// Unclaimed says whether the observation shows that nobody claims the resource.
+func (i Identity) Unclaimed() bool { return i.ClaimKnown && i.Claim == "" }
+
+// ClaimedByOther says whether the observation shows the claim of another than the given one.
+func (i Identity) ClaimedByOther(own Claim) bool {
+	return i.ClaimKnown && i.Claim != "" && i.Claim != own.Token
 }
 
 // Changes is the difference between a spec and an observation.

@@ -32,6 +32,7 @@ import (
 	"servicestage.dev/operator/internal/controller/cloudaccount"
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
+	"servicestage.dev/operator/internal/controller/microserviceengine"
 	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/metrics"
 	"servicestage.dev/operator/internal/reconciler"
@@ -141,9 +142,11 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	pool := account.NewPool(&account.Builder{
 		Reader: mgr.GetAPIReader(), Policy: policy, Metrics: cloudclient.NewMetrics(cfg.Registry), UserAgent: "servicestage-operator/" + cfg.Version,
 	})
+	cfg.Registry.MustRegister(pool, metrics.NewResources(mgr.GetCache(), mgr.GetScheme(), mgr.Elected()))
 	accounts := account.NewResolver(mgr.GetClient(), pool)
 	rt := reconciler.Runtime{
-		Client:                  mgr.GetClient(),
+		Client:                  client.WithFieldOwner(mgr.GetClient(), reconciler.FieldOwner),
+		Live:                    mgr.GetAPIReader(),
 		Graph:                   dependency.NewGraph(mgr.GetClient()),
 		Accounts:                pool,
 		Metrics:                 loopMetrics,
@@ -155,9 +158,10 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	controllers := []reconciler.Controller{
 		cloudaccount.Namespaced(pool),
 		cloudaccount.Cluster(pool),
-		environment.Definition(accounts),
+		environment.Definition(accounts, mgr.GetClient()),
 		application.Definition(accounts, mgr.GetClient(), mgr.GetAPIReader()),
 		component.Definition(accounts, mgr.GetClient()),
+		microserviceengine.Definition(accounts, mgr.GetAPIReader()),
 	}
 	for _, c := range controllers {
 		if err := c.Declare(rt.Graph); err != nil {

@@ -1,17 +1,20 @@
 // Copyright The servicestage-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package metrics counts what the loop does, for Prometheus.
+// Package metrics counts what the loop does and how its objects are, for Prometheus.
 package metrics
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics of the loop. Labels are bounded: controllers and classes are few.
+// Metrics of the loop. Labels are bounded: controllers, classes and verbs are few.
 type Metrics struct {
 	reconciliations *prometheus.CounterVec
 	drift           *prometheus.CounterVec
+	operations      *prometheus.HistogramVec
 }
 
 // New returns metrics that are registered with r. It panics where r has metrics of these names already.
@@ -25,8 +28,14 @@ func New(r prometheus.Registerer) *Metrics {
 			Name: "servicestage_drift_repaired_fields_total",
 			Help: "Fields that were changed behind the operator's back and set right.",
 		}, []string{"controller"}),
+		operations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "servicestage_operation_duration_seconds",
+			Help: "How long jobs of the cloud took, from the call that began them until they were seen to have ended.",
+			// From a deployment that takes seconds to an engine that takes an hour.
+			Buckets: []float64{5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600},
+		}, []string{"controller", "verb", "result"}),
 	}
-	r.MustRegister(m.reconciliations, m.drift)
+	r.MustRegister(m.reconciliations, m.drift, m.operations)
 	return m
 }
 
@@ -38,4 +47,13 @@ func (m *Metrics) Reconciled(controller, class string) {
 // DriftRepaired counts fields that were changed behind the operator's back and set right.
 func (m *Metrics) DriftRepaired(controller string, fields int) {
 	m.drift.WithLabelValues(controller).Add(float64(fields))
+}
+
+// OperationEnded records how long a job of the cloud took, and whether its result is of use.
+func (m *Metrics) OperationEnded(controller, verb string, succeeded bool, took time.Duration) {
+	result := "Failed"
+	if succeeded {
+		result = "Succeeded"
+	}
+	m.operations.WithLabelValues(controller, verb, result).Observe(took.Seconds())
 }

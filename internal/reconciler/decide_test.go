@@ -13,7 +13,6 @@ import (
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/conditions"
-	"servicestage.dev/operator/internal/external"
 )
 
 var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -132,55 +131,5 @@ func TestSpread(t *testing.T) {
 		if len(seen) < 500 || early < 300 || late < 300 {
 			t.Errorf("a thousand objects have %d intervals, %d early and %d late: want them spread", len(seen), early, late)
 		}
-	}
-}
-
-func TestMatch(t *testing.T) {
-	claim := external.Claim{Token: "ours", MintedAt: now}
-	marked := func(id, token string) external.Identity {
-		return external.Identity{ID: id, Claim: token, ClaimKnown: true, CreatedAt: now.Add(-time.Hour)}
-	}
-	unmarkable := func(id string, age time.Duration) external.Identity {
-		return external.Identity{ID: id, CreatedAt: now.Add(age)}
-	}
-	ageless := external.Identity{ID: "ageless"}
-	for _, tc := range []struct {
-		name       string
-		candidates []external.Identity
-		claim      external.Claim
-		adopt      bool
-		want       claimed
-		id         string
-	}{
-		{name: "nothing", claim: claim, want: claimNone},
-		{name: "nothing to adopt", claim: claim, adopt: true, want: claimNone},
-		{name: "ours", claim: claim, candidates: []external.Identity{marked("a", "ours")}, want: claimOurs, id: "a"},
-		{name: "ours among others", claim: claim, candidates: []external.Identity{marked("x", "theirs"), marked("f", ""), marked("a", "ours")}, want: claimOurs, id: "a"},
-		{name: "ours goes before adoption", claim: claim, adopt: true, candidates: []external.Identity{marked("f", ""), marked("a", "ours")}, want: claimOurs, id: "a"},
-		{name: "ours twice", claim: claim, candidates: []external.Identity{marked("a", "ours"), marked("b", "ours")}, want: claimAmbiguous, id: "a"},
-		{name: "free", claim: claim, candidates: []external.Identity{marked("f", "")}, want: claimForeign, id: "f"},
-		{name: "free, to adopt", claim: claim, adopt: true, candidates: []external.Identity{marked("f", "")}, want: claimAdopt, id: "f"},
-		{name: "free, to adopt, without a claim", adopt: true, candidates: []external.Identity{marked("f", "")}, want: claimAdopt, id: "f"},
-		{name: "free beside claimed, to adopt", claim: claim, adopt: true, candidates: []external.Identity{marked("x", "theirs"), marked("f", "")}, want: claimAdopt, id: "f"},
-		{name: "several free, to adopt", claim: claim, adopt: true, candidates: []external.Identity{marked("f", ""), marked("g", "")}, want: claimAmbiguous, id: "f"},
-		{name: "several free", claim: claim, candidates: []external.Identity{marked("f", ""), marked("g", "")}, want: claimForeign, id: "f"},
-		{name: "claimed by another", claim: claim, candidates: []external.Identity{marked("x", "theirs")}, want: claimForeign, id: "x"},
-		{name: "claimed by another is never adopted", claim: claim, adopt: true, candidates: []external.Identity{marked("x", "theirs")}, want: claimForeign, id: "x"},
-		{name: "an empty claim is nobody's", candidates: []external.Identity{marked("f", "")}, want: claimForeign, id: "f"},
-		{name: "claimed by another goes before free", claim: claim, candidates: []external.Identity{marked("f", ""), marked("x", "theirs")}, want: claimForeign, id: "x"},
-		{name: "unmarkable, made after the claim", claim: claim, candidates: []external.Identity{unmarkable("a", time.Second)}, want: claimOurs, id: "a"},
-		{name: "unmarkable, made before the claim by a slow clock", claim: claim, candidates: []external.Identity{unmarkable("a", -59*time.Second)}, want: claimOurs, id: "a"},
-		{name: "unmarkable, made before the claim", claim: claim, candidates: []external.Identity{unmarkable("f", -time.Minute)}, want: claimForeign, id: "f"},
-		{name: "unmarkable, made before the claim, to adopt", claim: claim, adopt: true, candidates: []external.Identity{unmarkable("f", -time.Hour)}, want: claimAdopt, id: "f"},
-		{name: "unmarkable, of unknown age", claim: claim, candidates: []external.Identity{ageless}, want: claimForeign, id: "ageless"},
-		{name: "unmarkable, without a claim", candidates: []external.Identity{unmarkable("f", time.Second)}, want: claimForeign, id: "f"},
-		{name: "markable and unmarked is not ours by its age", claim: claim, candidates: []external.Identity{{ID: "f", ClaimKnown: true, CreatedAt: now.Add(time.Second)}}, want: claimForeign, id: "f"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			got, identity := match(tc.candidates, tc.claim, tc.adopt)
-			if got != tc.want || identity.ID != tc.id {
-				t.Errorf("match = %d with %q, want %d with %q", got, identity.ID, tc.want, tc.id)
-			}
-		})
 	}
 }

@@ -36,6 +36,11 @@ type Definition[O Object, R any] struct {
 	References []dependency.Reference
 	// Annotations of the kind by which users ask for something.
 	Annotations []string
+	// Unmarked kinds have cloud resources that can carry no claim: whose they are shows in their name and age alone.
+	Unmarked bool
+	// Publish says what an object has written to a ConfigMap or Secret of its namespace, from its own spec and status
+	// alone; nil for kinds that write nothing. Pure.
+	Publish func(O) Publication
 }
 
 // Accounts is told when the cloud refuses the credentials of an account.
@@ -49,11 +54,15 @@ type Metrics interface {
 	Reconciled(controller, class string)
 	// DriftRepaired counts fields that were changed behind the operator's back and set right.
 	DriftRepaired(controller string, fields int)
+	// OperationEnded records how long a job of the cloud took, and whether its result is of use.
+	OperationEnded(controller, verb string, succeeded bool, took time.Duration)
 }
 
 // Runtime is what the loops of all kinds share.
 type Runtime struct {
-	Client   client.Client
+	Client client.Client
+	// Live reads past every cache what is not kept in one: ConfigMaps and Secrets.
+	Live     client.Reader
 	Graph    *dependency.Graph
 	Accounts Accounts
 	Metrics  Metrics
@@ -75,9 +84,13 @@ type Controller interface {
 
 var _ Controller = Definition[Object, struct{}]{}
 
-// Declare adds the kind's references, and that to its account, to the graph.
+// Declare adds the kind's references, those to its account, and those to where its objects publish, to the graph.
 func (d Definition[O, R]) Declare(graph *dependency.Graph) error {
-	return graph.Add(append(accountReferences(d.New()), d.References...)...)
+	references := append(accountReferences(d.New()), d.References...)
+	if d.Publish != nil {
+		references = append(references, publicationReferences(d.New(), d.Publish)...)
+	}
+	return graph.Add(references...)
 }
 
 // SetUp adds the kind's controller to the manager.

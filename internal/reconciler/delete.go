@@ -104,7 +104,7 @@ func (p *pass[O, R]) removeFromCloud(ctx context.Context) (outcome, error) {
 		switch {
 		case err != nil:
 			return p.failed(fmt.Sprintf("look for the %s", p.noun), v1alpha1.OperationDelete, err), nil
-		case decision != claimOurs:
+		case decision != external.MatchOurs:
 			return isFinal(), nil
 		}
 		id = identity.ID
@@ -141,6 +141,7 @@ func (p *pass[O, R]) pollRemoval(ctx context.Context, op v1alpha1.Operation) out
 	case err != nil && !clouderr.Is(err, clouderr.NotFound):
 		return p.failed(fmt.Sprintf("look at the operation %s", op.ID), v1alpha1.OperationDelete, err)
 	case err == nil && !progress.Done:
+		p.recordProgress(progress)
 		return progressing(v1alpha1.OperationDelete, progress.Message)
 	}
 	// The job ended and the resource is still there: it is deleted anew by the next pass.

@@ -327,6 +327,7 @@ func TestDeleteOperationThatEndsWhileTheThingIsStillThere(t *testing.T) {
 				t.Errorf("the next try is in %s", after)
 			}
 			w.says("Ready=False/Unhealthy", "Stalled=True/Unhealthy")
+			w.ended("Delete false 0s")
 			contains(t, w.message("Ready"), tc.word)
 			w.cloud.took()
 			// The next pass deletes anew.

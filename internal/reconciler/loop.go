@@ -63,8 +63,13 @@ func (l *loop[O, R]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	o, unpublished := p.publish(ctx, o)
 	o.events = append(p.events, o.events...)
-	return l.settle(ctx, before, p, o)
+	result, err := l.settle(ctx, before, p, o)
+	if err == nil {
+		err = unpublished // after status: what the cloud did must be written down first
+	}
+	return result, err
 }
 
 // run decides what the object needs, and does it.
@@ -170,12 +175,10 @@ func (p *pass[O, R]) keep(ctx context.Context, observed *R) (outcome, bool, erro
 	if p.observing() {
 		return outcome{}, true, nil
 	}
-	identity := p.resource.Identity(observed)
-	claimed := identity.ClaimKnown && identity.Claim != ""
-	if claimed && !p.claim.IsZero() && identity.Claim != p.claim.Token {
-		return p.foreign(identity), false, nil
-	}
-	if claimed && p.claim.IsZero() {
+	if identity := p.resource.Identity(observed); identity.ClaimedByOther(p.claim) {
+		if !p.claim.IsZero() {
+			return p.foreign(identity), false, nil
+		}
 		p.claim = external.Claim{Token: identity.Claim, MintedAt: p.Clock.Now()}
 	}
 	return outcome{}, true, p.mint(ctx)
@@ -194,7 +197,7 @@ func (p *pass[O, R]) adoptByID(ctx context.Context, id string) (outcome, bool, e
 		return p.failed(fmt.Sprintf("look at the %s %s", p.noun, id), "", err), false, nil
 	}
 	identity := p.resource.Identity(observed)
-	if identity.ClaimKnown && identity.Claim != "" && identity.Claim != p.claim.Token && !p.observing() {
+	if identity.ClaimedByOther(p.claim) && !p.observing() {
 		return p.foreign(identity), false, nil
 	}
 	return p.take(ctx, observed, identity, true)
@@ -207,16 +210,16 @@ func (p *pass[O, R]) find(ctx context.Context) (outcome, bool, error) {
 		return p.failed(fmt.Sprintf("look for the %s", p.noun), v1alpha1.OperationCreate, err), false, nil
 	}
 	switch decision {
-	case claimOurs, claimAdopt:
-		return p.take(ctx, nil, identity, decision == claimAdopt)
-	case claimForeign:
+	case external.MatchOurs, external.MatchAdopt:
+		return p.take(ctx, nil, identity, decision == external.MatchAdopt)
+	case external.MatchForeign:
 		if p.observing() {
 			return p.take(ctx, nil, identity, false)
 		}
 		return p.foreign(identity), false, nil
-	case claimAmbiguous:
+	case external.MatchAmbiguous:
 		return p.ambiguous(), false, nil
-	case claimNone:
+	case external.MatchNone:
 	}
 	if p.observing() {
 		return missing(fmt.Sprintf("There is no such %s in the cloud; managementPolicy is Observe, so none is created.", p.noun), false, p.resync()), false, nil
@@ -228,15 +231,15 @@ func (p *pass[O, R]) find(ctx context.Context) (outcome, bool, error) {
 }
 
 // search asks the cloud for candidates and decides which one is the object's own.
-func (p *pass[O, R]) search(ctx context.Context) (claimed, external.Identity, error) {
+func (p *pass[O, R]) search(ctx context.Context) (external.Match, external.Identity, error) {
 	var candidates []external.Identity
 	for observed, err := range p.resource.Find(ctx, p.claim) {
 		if err != nil {
-			return claimNone, external.Identity{}, err
+			return external.MatchNone, external.Identity{}, err
 		}
 		candidates = append(candidates, p.resource.Identity(observed))
 	}
-	decision, identity := match(candidates, p.claim, p.adopting() || p.observing())
+	decision, identity := external.MatchOf(candidates, p.claim, p.adopting() || p.observing())
 	return decision, identity, nil
 }
 
@@ -287,7 +290,16 @@ func (p *pass[O, R]) create(ctx context.Context) (outcome, bool, error) {
 	log.FromContext(ctx).Info("Creating in the cloud", "resource", p.noun)
 	observed, op, err := p.resource.Create(ctx, p.claim)
 	if clouderr.Is(err, clouderr.Exists) {
-		return p.taken(ctx, err)
+		o, found, failure := p.taken(ctx, err)
+		if !found && failure == nil {
+			failure = p.withdraw(ctx)
+		}
+		return o, found, failure
+	}
+	if refused(err) {
+		if err := p.withdraw(ctx); err != nil {
+			return outcome{}, false, err
+		}
 	}
 	if observed != nil {
 		p.status().ID = p.resource.Identity(observed).ID
@@ -311,14 +323,14 @@ func (p *pass[O, R]) taken(ctx context.Context, exists error) (outcome, bool, er
 	switch {
 	case err != nil:
 		return p.failed(fmt.Sprintf("look for the %s", p.noun), v1alpha1.OperationCreate, err), false, nil
-	case decision == claimOurs && p.minted && !identity.ClaimKnown:
+	case decision == external.MatchOurs && p.minted && !identity.ClaimKnown:
 		// It cannot say whose it is, and was there before the first call that could have made ours.
 		return p.foreign(identity), false, nil
-	case decision == claimOurs || decision == claimAdopt:
-		return p.take(ctx, nil, identity, decision == claimAdopt)
-	case decision == claimAmbiguous:
+	case decision == external.MatchOurs || decision == external.MatchAdopt:
+		return p.take(ctx, nil, identity, decision == external.MatchAdopt)
+	case decision == external.MatchAmbiguous:
 		return p.ambiguous(), false, nil
-	case decision == claimForeign:
+	case decision == external.MatchForeign:
 		return p.foreign(identity), false, nil
 	}
 	return p.failed(fmt.Sprintf("create the %s", p.noun), v1alpha1.OperationCreate, exists), false, nil
@@ -328,7 +340,7 @@ func (p *pass[O, R]) taken(ctx context.Context, exists error) (outcome, bool, er
 func (p *pass[O, R]) converge(ctx context.Context) outcome {
 	changes := p.resource.Diff(p.observed)
 	identity := p.resource.Identity(p.observed)
-	changes.Mark = identity.ClaimKnown && identity.Claim == "" && !p.observing()
+	changes.Mark = identity.Unclaimed() && !p.observing()
 	if p.observing() {
 		if changes.Empty() {
 			return p.report()
@@ -413,7 +425,12 @@ func (p *pass[O, R]) poll(ctx context.Context, op v1alpha1.Operation) (outcome, 
 	p.status().LastFailure = progress.Failure
 	if progress.Failure != "" {
 		p.recordPolled()
-		return stuck("OperationFailed", v1alpha1.ReasonUnhealthy, fmt.Sprintf("The cloud failed to %s the %s: %s", strings.ToLower(string(op.Verb)), p.noun, progress.Failure), p.resync()), nil
+		o := stuck("OperationFailed", v1alpha1.ReasonUnhealthy, fmt.Sprintf("The cloud failed to %s the %s: %s", strings.ToLower(string(op.Verb)), p.noun, progress.Failure), p.resync())
+		if !progress.Remedy || p.observing() {
+			return o, nil
+		}
+		p.events = append(p.events, o.events...)
+		return p.sync(ctx)
 	}
 	p.note(corev1.EventTypeNormal, string(op.Verb)+"d", string(op.Verb), fmt.Sprintf("The cloud finished to %s the %s.", strings.ToLower(string(op.Verb)), p.noun))
 	return p.sync(ctx)
@@ -513,6 +530,40 @@ func (p *pass[O, R]) mint(ctx context.Context) error {
 	p.obj.SetFinalizers(patched.GetFinalizers())
 	p.obj.SetResourceVersion(patched.GetResourceVersion())
 	return nil
+}
+
+// withdraw takes back the claim and the finalizer that this pass minted, where the cloud refused the call that they were
+// minted for and its resources carry no claim: nothing was made under them, and what others make of that name from now on
+// would be taken for the object's own.
+func (p *pass[O, R]) withdraw(ctx context.Context) error {
+	if !p.minted || !p.Unmarked {
+		return nil
+	}
+	patched, ok := p.obj.DeepCopyObject().(O)
+	if !ok {
+		return fmt.Errorf("a copy of %T is no %T", p.obj, p.obj)
+	}
+	annotations := patched.GetAnnotations()
+	delete(annotations, v1alpha1.ClaimAnnotation)
+	patched.SetAnnotations(annotations)
+	controllerutil.RemoveFinalizer(patched, v1alpha1.Finalizer)
+	if err := p.Client.Patch(ctx, patched, client.MergeFromWithOptions(p.obj, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("withdraw the claim: %w", err)
+	}
+	p.minted, p.claim = false, external.Claim{}
+	p.obj.SetAnnotations(patched.GetAnnotations())
+	p.obj.SetFinalizers(patched.GetFinalizers())
+	p.obj.SetResourceVersion(patched.GetResourceVersion())
+	return nil
+}
+
+// refused says whether the cloud refused a call for good, so that nothing came of it.
+func refused(err error) bool {
+	switch clouderr.ClassOf(err) {
+	case clouderr.Invalid, clouderr.Quota, clouderr.Forbidden, clouderr.Unauthorized:
+		return true
+	}
+	return false
 }
 
 func (p *pass[O, R]) failed(doing string, verb v1alpha1.OperationVerb, err error) outcome {

@@ -330,10 +330,62 @@ func TestStrangerOfOurName(t *testing.T) {
 	}
 }
 
+// What a stranger makes of our name after the cloud refused ours must not be taken for ours: things that carry no claim are
+// told by their age alone.
+func TestRefusedCreationOfUnmarkableThingsLeavesNoClaim(t *testing.T) {
+	for _, class := range []clouderr.Class{clouderr.Exists, clouderr.Invalid, clouderr.Quota, clouderr.Forbidden, clouderr.Unauthorized} {
+		t.Run(string(class), func(t *testing.T) {
+			w := newUnmarkedWorld(t, object())
+			w.cloud.create = func(external.Claim) (*thing, *external.Operation, error) {
+				return nil, nil, clouderr.New(class, "no")
+			}
+			if class == clouderr.Exists { // it was made a moment before we asked
+				w.cloud.add(thing{name: "dev", createdAt: now.Add(-30 * time.Second)})
+			}
+			w.pass()
+			w.wrote("patch", "patch", "patch status")
+			if e := w.object(); e.Annotations[v1alpha1.ClaimAnnotation] != "" || len(e.Finalizers) > 0 {
+				t.Fatalf("annotations %v and finalizers %v outlive the refusal", e.Annotations, e.Finalizers)
+			}
+
+			// Theirs is there by now, and ours is asked for anew, under a claim of its own.
+			w.cloud.things = nil
+			w.cloud.add(thing{name: "dev", createdAt: now.Add(30 * time.Second)})
+			w.cloud.create = nil
+			w.clock.SetTime(now.Add(time.Minute))
+			w.cloud.took()
+			w.pass()
+			w.called("create dev", "find dev")
+			w.says("Ready=False/AlreadyExists")
+			w.delete()
+			if w.exists() != nil || len(w.cloud.things) != 1 {
+				t.Errorf("object %v, things %v: want the object gone and theirs left", w.exists(), w.cloud.things)
+			}
+		})
+	}
+	t.Run("not where the answer was lost", func(t *testing.T) {
+		w := newUnmarkedWorld(t, object())
+		w.cloud.create = func(external.Claim) (*thing, *external.Operation, error) {
+			return nil, nil, clouderr.New(clouderr.Transient, "connection reset")
+		}
+		w.pass()
+		if e := w.object(); e.Annotations[v1alpha1.ClaimAnnotation] == "" || len(e.Finalizers) == 0 {
+			t.Error("the claim is gone: what the call may have made is lost")
+		}
+	})
+	t.Run("not where things carry claims", func(t *testing.T) {
+		w := newWorld(t, object())
+		w.cloud.create = func(external.Claim) (*thing, *external.Operation, error) {
+			return nil, nil, clouderr.New(clouderr.Invalid, "no")
+		}
+		w.pass()
+		w.wrote("patch", "patch status")
+	})
+}
+
 func TestUnmarkableThingsAreToldByTheirAge(t *testing.T) {
 	t.Run("made after the claim: ours", func(t *testing.T) {
-		w := newWorld(t, object())
-		w.cloud.unmarkable = true
+		w := newUnmarkedWorld(t, object())
 		w.cloud.create = func(external.Claim) (*thing, *external.Operation, error) {
 			w.cloud.add(thing{name: "dev", createdAt: now.Add(time.Second)})
 			return nil, nil, clouderr.New(clouderr.Transient, "connection reset")
@@ -345,16 +397,14 @@ func TestUnmarkableThingsAreToldByTheirAge(t *testing.T) {
 		w.says("Ready=True/Available", "Synced=True/UpToDate")
 	})
 	t.Run("made before the claim: a stranger's", func(t *testing.T) {
-		w := newWorld(t, object())
-		w.cloud.unmarkable = true
+		w := newUnmarkedWorld(t, object())
 		w.cloud.add(thing{name: "dev", createdAt: now.Add(-time.Hour)})
 		w.pass()
 		w.called("create dev", "find dev")
 		w.says("Ready=False/AlreadyExists", "Stalled=True/AlreadyExists")
 	})
 	t.Run("never marked", func(t *testing.T) {
-		w := newWorld(t, object())
-		w.cloud.unmarkable = true
+		w := newUnmarkedWorld(t, object())
 		w.pass()
 		w.clock.SetTime(now.Add(2 * time.Hour))
 		w.pass()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -29,6 +30,18 @@ func newJobWorld(t *testing.T) *world {
 	w.says("Ready=False/Creating", "Synced=False/Pending", "Reconciling=True/Creating", "Stalled=")
 	w.told("Normal Creating")
 	return w
+}
+
+// takes lets time go by.
+func (w *world) takes(d time.Duration) { w.clock.SetTime(w.clock.Now().Add(d)) }
+
+// ended checks which operations were counted since it was last asked, each as "Verb succeeded duration".
+func (w *world) ended(want ...string) {
+	w.t.Helper()
+	if diff := cmp.Diff(want, w.counters.operations); diff != "" {
+		w.t.Errorf("operations that ended (-want +got):\n%s", diff)
+	}
+	w.counters.operations = nil
 }
 
 // ends makes the job end, badly where a failure is given.
@@ -78,6 +91,7 @@ func TestRunningOperationIsPolledAndNothingElse(t *testing.T) {
 	resynced(t, w.pass())
 	w.called("poll job-1 Create", "get id-1", "update id-1 spec.description")
 	w.says("Ready=True/Available", "Synced=True/UpToDate", "Reconciling=")
+	w.ended("Create true 0s")
 	w.told("Normal Created", "Normal Updated Updated spec.description.")
 	if w.object().Status.Operation != nil {
 		t.Error("the operation that ended is still written down")
@@ -86,18 +100,26 @@ func TestRunningOperationIsPolledAndNothingElse(t *testing.T) {
 
 func TestOperationThatEndsWell(t *testing.T) {
 	w := newJobWorld(t)
+	w.pass()
+	w.called("poll job-1 Create")
+	w.ended()
+	w.takes(time.Minute)
 	w.ends("")
 	resynced(t, w.pass())
+	w.ended("Create true 1m0s")
 	w.called("poll job-1 Create", "get id-1")
 	w.says("Ready=True/Available", "Synced=True/UpToDate", "Reconciling=")
 	w.pass()
 	w.called()
+	w.ended()
 }
 
 func TestOperationThatEndsBadly(t *testing.T) {
 	w := newJobWorld(t)
+	w.takes(time.Second)
 	w.ends("no nodes left")
 	resynced(t, w.pass())
+	w.ended("Create false 1s")
 	w.called("poll job-1 Create")
 	w.says("Ready=False/Unhealthy", "Synced=False/Unhealthy", "Stalled=True/Unhealthy", "Reconciling=")
 	contains(t, w.message("Ready"), "The cloud failed to create the environment: no nodes left")
@@ -120,6 +142,32 @@ func TestOperationThatEndsBadly(t *testing.T) {
 	if failure := w.object().Status.LastFailure; failure != "" {
 		t.Errorf("the last failure is still %q", failure)
 	}
+}
+
+// A failure that Update can set right is set right at once, in the same pass, and told.
+func TestOperationThatEndsBadlyWithARemedy(t *testing.T) {
+	remediable := func(external.Operation) (external.Progress, error) {
+		return external.Progress{Done: true, Failure: "no nodes left", Remedy: true}, nil
+	}
+	w := newJobWorld(t)
+	w.cloud.poll = remediable
+	w.cloud.things[0].description = "half made" // what Diff finds, and Update sets right
+	w.cloud.update = func(observed *thing, _ external.Changes) (*thing, *external.Operation, error) {
+		return observed, &external.Operation{ID: "job-1", Verb: external.VerbCreate, Reason: "Retrying", Message: "Retrying, 1 of 2."}, nil
+	}
+	within(t, w.pass(), 2*time.Second, 2200*time.Millisecond)
+	w.called("poll job-1 Create", "get id-1", "update id-1 spec.description")
+	w.says("Ready=False/Creating", "Stalled=", "Reconciling=True/Creating")
+	w.told("Warning Unhealthy The cloud failed to create the environment: no nodes left", "Normal Retrying Retrying, 1 of 2.")
+	if s := w.object().Status; s.Operation == nil || s.Operation.ID != "job-1" || s.LastFailure != "no nodes left" {
+		t.Errorf("operation %+v, last failure %q", s.Operation, s.LastFailure)
+	}
+
+	// Under Observe nothing is set right.
+	w.edit(func(e *v1alpha1.Environment) { e.Spec.ManagementPolicy = v1alpha1.ManagementPolicyObserve })
+	resynced(t, w.pass())
+	w.called("poll job-1 Create")
+	w.says("Ready=False/Unhealthy", "Stalled=True/Unhealthy")
 }
 
 func TestPollThatSeesTheResourceReportsIt(t *testing.T) {
@@ -154,6 +202,7 @@ func TestOperationThatCannotBeAskedAbout(t *testing.T) {
 	if op := w.object().Status.Operation; op == nil || op.ID != "job-1" {
 		t.Errorf("operation is %+v: want it kept", op)
 	}
+	w.ended()
 	w.ends("")
 	w.pass()
 	w.says("Ready=True/Available")
@@ -193,4 +242,32 @@ func TestOperationWithoutAPollerEndsWhenTheResourceSaysSo(t *testing.T) {
 	resynced(t, w.pass())
 	w.called("create dev", "get id-1", "get id-1")
 	w.says("Ready=True/Available", "Synced=True/UpToDate")
+	w.ended("Create true 0s")
+}
+
+func TestOperationThatMakesWayForAnotherIsCountedOnce(t *testing.T) {
+	w := newJobWorld(t)
+	w.cloud.update = func(observed *thing, _ external.Changes) (*thing, *external.Operation, error) {
+		return observed, &external.Operation{ID: "job-2", Verb: external.VerbUpdate}, nil
+	}
+	w.edit(described("edited meanwhile"))
+	w.takes(time.Minute)
+	w.ends("")
+	w.pass()
+	w.ended("Create true 1m0s")
+	w.says("Ready=False/Updating")
+
+	w.takes(time.Minute)
+	w.cloud.remove = func(string) (*external.Operation, error) {
+		return &external.Operation{ID: "job-3", Verb: external.VerbDelete}, nil
+	}
+	w.delete()
+	w.pass()
+	w.ended() // the update did not end: the deletion took its place
+
+	w.takes(time.Hour)
+	w.cloud.things = nil
+	w.pass()
+	w.isGone(0)
+	w.ended("Delete true 1h0m0s")
 }

@@ -48,8 +48,7 @@ func TestAdoptedByNameAndGone(t *testing.T) {
 }
 
 func TestUnmarkableStrangerMadeJustBefore(t *testing.T) {
-	w := newWorld(t, object())
-	w.cloud.unmarkable = true
+	w := newUnmarkedWorld(t, object())
 	w.cloud.add(thing{name: "dev", createdAt: now.Add(-30 * time.Second)})
 	w.pass()
 	w.says("Ready=False/AlreadyExists")

@@ -49,8 +49,30 @@ func (l *loop[O, R]) settle(ctx context.Context, before O, p *pass[O, R], o outc
 		}
 		l.announce(before, p.obj, o)
 	}
+	if op := endedOperation(before.CommonStatus().Operation, p.status().Operation, o.finalize); op != nil {
+		succeeded := o.ready.reason != v1alpha1.ReasonUnhealthy
+		l.Metrics.OperationEnded(l.Name, string(op.Verb), succeeded, l.Clock.Now().Sub(op.StartedAt.Time))
+	}
 	l.Metrics.Reconciled(l.Name, o.class)
 	return l.result(p.obj, o.wait), nil
+}
+
+// endedOperation returns the job that ran before a pass and had ended after it, or nil. One that gave way to a deletion
+// did not end.
+func endedOperation(before, after *v1alpha1.Operation, finalized bool) *v1alpha1.Operation {
+	switch {
+	case before == nil:
+		return nil
+	case finalized:
+		after = nil
+	case after != nil && after.ID == before.ID && after.StartedAt.Equal(&before.StartedAt):
+		return nil
+	}
+	deleting := finalized || after != nil && after.Verb == v1alpha1.OperationDelete
+	if deleting && before.Verb != v1alpha1.OperationDelete {
+		return nil
+	}
+	return before
 }
 
 // result turns a wait into a result. Polls never keep a high priority: newcomers would starve behind them.

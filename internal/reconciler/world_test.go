@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -262,11 +263,16 @@ func (r *recorder) took() []string {
 type counters struct {
 	classes  []string
 	repaired int
-	refused  []string
+	// operations that ended, for example "Create true 1m0s".
+	operations []string
+	refused    []string
 }
 
 func (c *counters) Reconciled(_, class string)    { c.classes = append(c.classes, class) }
 func (c *counters) DriftRepaired(_ string, n int) { c.repaired += n }
+func (c *counters) OperationEnded(_, verb string, succeeded bool, took time.Duration) {
+	c.operations = append(c.operations, fmt.Sprintf("%s %t %s", verb, succeeded, took))
+}
 func (c *counters) ReportRefused(_ context.Context, namespace string, ref v1alpha1.AccountReference) {
 	c.refused = append(c.refused, namespace+"/"+ref.Name)
 }
@@ -285,6 +291,8 @@ type world struct {
 	writes []string
 	// beforePatch is called before a patch of the object itself; an error fails the patch.
 	beforePatch func() error
+	// beforePublish is called before a write to a ConfigMap or Secret, for example with "create ConfigMap"; an error fails it.
+	beforePublish func(write string) error
 	// beforeStatus is called before a patch of the status; an error fails the patch.
 	beforeStatus func() error
 }
@@ -310,6 +318,20 @@ func object(changes ...func(*v1alpha1.Environment)) *v1alpha1.Environment {
 // newWorld returns a world in which nothing has happened yet.
 func newWorld(t *testing.T, obj *v1alpha1.Environment, others ...client.Object) *world {
 	t.Helper()
+	return newWorldOf(t, func(*Definition[*v1alpha1.Environment, thing]) {}, obj, others...)
+}
+
+// newUnmarkedWorld is one whose things can carry no claim.
+func newUnmarkedWorld(t *testing.T, obj *v1alpha1.Environment) *world {
+	t.Helper()
+	w := newWorldOf(t, func(d *Definition[*v1alpha1.Environment, thing]) { d.Unmarked = true }, obj)
+	w.cloud.unmarkable = true
+	return w
+}
+
+// newWorldOf returns a world with a kind that is changed as the test needs it.
+func newWorldOf(t *testing.T, change func(*Definition[*v1alpha1.Environment, thing]), obj *v1alpha1.Environment, others ...client.Object) *world {
+	t.Helper()
 	scheme := runtime.NewScheme()
 	must(t, clientgoscheme.AddToScheme(scheme))
 	must(t, v1alpha1.AddToScheme(scheme))
@@ -325,6 +347,7 @@ func newWorld(t *testing.T, obj *v1alpha1.Environment, others ...client.Object) 
 		New:  func() *v1alpha1.Environment { return &v1alpha1.Environment{} },
 		Kind: fakeKind{w.cloud},
 	}
+	change(&definition)
 	graph := dependency.NewGraph(api)
 	must(t, definition.Declare(graph))
 	must(t, graph.Add(dependency.New("spec.configurations.environmentRef", &v1alpha1.Application{}, &v1alpha1.Environment{},
@@ -336,7 +359,7 @@ func newWorld(t *testing.T, obj *v1alpha1.Environment, others ...client.Object) 
 		}, dependency.IDVersion[*v1alpha1.Environment]).Guarding()))
 	must(t, graph.Index(t.Context(), indexer{api}))
 	w.loop = definition.loop(Runtime{
-		Client: interceptor.NewClient(api, w.intercept()), Graph: graph, Accounts: w.counters, Metrics: w.counters,
+		Client: interceptor.NewClient(api, w.intercept()), Live: api, Graph: graph, Accounts: w.counters, Metrics: w.counters,
 		Recorder: w.recorder, Clock: w.clock, ResyncInterval: time.Hour, MaxConcurrentReconciles: 1,
 	})
 	return w
@@ -353,6 +376,12 @@ func (i indexer) IndexField(_ context.Context, obj client.Object, field string, 
 func (w *world) intercept() interceptor.Funcs {
 	return interceptor.Funcs{
 		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			if published, err := w.publishes("patch", obj); published {
+				if err != nil {
+					return err
+				}
+				return c.Patch(ctx, obj, patch, opts...)
+			}
 			w.writes = append(w.writes, "patch")
 			if w.beforePatch != nil {
 				if err := w.beforePatch(); err != nil {
@@ -373,13 +402,46 @@ func (w *world) intercept() interceptor.Funcs {
 		Update: func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error {
 			return fmt.Errorf("the loop must not update, only patch")
 		},
-		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
-			return fmt.Errorf("the loop must not create objects")
+		Create: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
+			published, err := w.publishes("create", obj)
+			if !published {
+				return fmt.Errorf("the loop must create nothing but what it publishes")
+			}
+			if err != nil {
+				return err
+			}
+			return c.Create(ctx, obj, opts...)
 		},
-		Delete: func(context.Context, client.WithWatch, client.Object, ...client.DeleteOption) error {
-			return fmt.Errorf("the loop must not delete objects")
+		Delete: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.DeleteOption) error {
+			published, err := w.publishes("delete", obj)
+			if !published {
+				return fmt.Errorf("the loop must delete nothing but what it publishes")
+			}
+			if err != nil {
+				return err
+			}
+			return c.Delete(ctx, obj, opts...)
 		},
 	}
+}
+
+// publishes notes a write to what can be published in, and says whether it is one.
+func (w *world) publishes(verb string, obj client.Object) (bool, error) {
+	var kind string
+	switch obj.(type) {
+	case *corev1.ConfigMap:
+		kind = KindConfigMap
+	case *corev1.Secret:
+		kind = KindSecret
+	default:
+		return false, nil
+	}
+	write := verb + " " + kind
+	w.writes = append(w.writes, write+" "+obj.GetName())
+	if w.beforePublish != nil {
+		return true, w.beforePublish(write)
+	}
+	return true, nil
 }
 
 // try makes a pass.

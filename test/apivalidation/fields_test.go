@@ -23,7 +23,7 @@ type fieldRow struct {
 var words = map[string]string{
 	"pattern":       "should match",
 	"minLength":     "should be at least",
-	"minItems":      "Required value",
+	"minItems":      "should have at least",
 	"maxLength":     "may not be more than",
 	"maxItems":      "must have at most",
 	"maxProperties": "must have at most",
@@ -110,6 +110,8 @@ func fieldRows(kind string) []fieldRow {
 			})
 	case component:
 		return join(resourceRows(), componentRows())
+	case engine:
+		return join(commonRows(), engineRows())
 	default:
 		panic("no rows for " + kind)
 	}
@@ -142,8 +144,17 @@ func accountRows() []fieldRow {
 	})
 }
 
-// resourceRows are the rules of every cloud resource.
+// resourceRows are the rules of every cloud resource of ServiceStage.
 func resourceRows() []fieldRow {
+	return join(commonRows(), []fieldRow{
+		row("spec.name", "pattern", values("ab", "Shop-1", "a_b", "a--9"), values("", "a", "1shop", "_shop", "shop-", "shop_", "shop.dev", "my shop", "läden")),
+		row("spec.name", "maxLength", text(64), text(65)),
+		row("spec.description", "maxLength", text(128), text(129)),
+	})
+}
+
+// commonRows are the rules of what every cloud resource has.
+func commonRows() []fieldRow {
 	return join(conditionRows(), []fieldRow{
 		row("spec.accountRef.kind", "enum", values("CloudAccount", "ClusterCloudAccount"), values("", "Secret", "cloudaccount")),
 		row("spec.accountRef.name", "minLength", values("a"), values("")),
@@ -152,9 +163,6 @@ func resourceRows() []fieldRow {
 		row("spec.deletionPolicy", "enum", values("Delete", "Orphan"), values("", "Retain")),
 		row("spec.import.id", "minLength", values("i"), values("")),
 		row("spec.import.id", "maxLength", text(64), text(65)),
-		row("spec.name", "pattern", values("ab", "Shop-1", "a_b", "a--9"), values("", "a", "1shop", "_shop", "shop-", "shop_", "shop.dev", "my shop", "läden")),
-		row("spec.name", "maxLength", text(64), text(65)),
-		row("spec.description", "maxLength", text(128), text(129)),
 		row("status.drift", "maxItems", values(texts(16)), values(texts(17))),
 		row("status.operation.verb", "enum", values("Create", "Update", "Delete"), values("", "Restart")),
 		required("status.operation.verb"),
@@ -244,7 +252,7 @@ func values(in ...any) []any {
 	return out
 }
 
-func list(in ...any) []any { return in }
+func list(in ...any) []any { return append([]any{}, in...) }
 
 // text is one string of n letters.
 func text(n int) []any { return values(strings.Repeat("a", n)) }

@@ -21,11 +21,12 @@ const (
 	environment         = "Environment"
 	application         = "Application"
 	component           = "Component"
+	engine              = "MicroserviceEngine"
 )
 
 var (
-	cloudResources = []string{environment, application, component}
-	everyKind      = []string{cloudAccount, clusterCloudAccount, environment, application, component}
+	cloudResources = []string{environment, application, component, engine}
+	everyKind      = []string{cloudAccount, clusterCloudAccount, environment, application, component, engine}
 )
 
 // minimal holds the least that each kind accepts.
@@ -35,6 +36,7 @@ var minimal = map[string]string{
 	environment:         `spec: {vpcID: vpc-1}`,
 	application:         `{}`,
 	component:           minimalComponent,
+	engine:              minimalEngine,
 }
 
 const completeAccountSpec = `
@@ -126,6 +128,7 @@ status:` + completeResourceStatus + inEnterpriseProject + `  name: shop
   configurations: [{environmentID: env-1, variables: 1}]
 `,
 	component: completeComponent,
+	engine:    completeEngine,
 }
 
 // newObject makes an object of the kind from YAML, patched as a JSON merge patch does it: null removes.

@@ -44,6 +44,8 @@ func ruleRows(kind string) []ruleRow {
 		return slices.Concat(resourceRules(), renameRules(), applicationRules())
 	case component:
 		return slices.Concat(resourceRules(), componentRules())
+	case engine:
+		return slices.Concat(commonRules(), engineRules())
 	default:
 		panic("no rules for " + kind)
 	}
@@ -141,10 +143,9 @@ func accountRules() []ruleRow {
 	return rules
 }
 
-// resourceRules are the rules of every cloud resource.
+// resourceRules are the rules of every cloud resource of ServiceStage.
 func resourceRules() []ruleRow {
-	const moved = "accountRef is immutable"
-	rules := []ruleRow{
+	rules := append(commonRules(), []ruleRow{
 		{"spec.name", "set spec.name", "", `metadata: {name: shop-1}`, accepted},
 		{"spec.name", "set spec.name", "", `metadata: {name: "1shop"}`, refused},
 		{"spec.name", "set spec.name", "", `metadata: {name: shop.dev}`, refused},
@@ -153,8 +154,26 @@ func resourceRules() []ruleRow {
 		{"spec.name", "set spec.name", "", fmt.Sprintf(`metadata: {name: %s}`, strings.Repeat("a", 65)), refused},
 		{"spec.name", "set spec.name", "", `{metadata: {name: "1shop.dev"}, spec: {name: shop}}`, accepted},
 		{"spec.name", "set spec.name", `{metadata: {name: "1shop"}, spec: {name: shop}}`, `spec: {name: null}`, refused},
+	}...)
+	for key, verdict := range map[string]verdict{
+		"team": accepted, strings.Repeat("k", 128): accepted, "servicestage-dev": accepted,
+		"": refused, strings.Repeat("k", 129): refused, "servicestage-dev-claim": refused,
+	} {
+		rules = append(rules, ruleRow{"spec.labels", "label keys", "", fmt.Sprintf(`spec: {labels: {%q: v}}`, key), verdict})
+	}
+	for value, verdict := range map[string]verdict{
+		"": accepted, strings.Repeat("v", 255): accepted, strings.Repeat("v", 256): refused,
+	} {
+		rules = append(rules, ruleRow{"spec.labels", "label values", "", fmt.Sprintf(`spec: {labels: {team: %q}}`, value), verdict})
+	}
+	return rules
+}
 
-		{"spec.accountRef", moved, `spec: {accountRef: {name: a}}`, `spec: {description: x}`, accepted},
+// commonRules are the rules of what every cloud resource has.
+func commonRules() []ruleRow {
+	const moved = "accountRef is immutable"
+	rules := []ruleRow{
+		{"spec.accountRef", moved, `spec: {accountRef: {name: a}}`, `metadata: {labels: {a: b}}`, accepted},
 		{"spec.accountRef", moved, `spec: {}`, `spec: {accountRef: {kind: CloudAccount, name: default}}`, accepted},
 		{"spec.accountRef", moved, `spec: {accountRef: {name: default}}`, `spec: {accountRef: null}`, accepted},
 		{"spec.accountRef", moved, `spec: {accountRef: {name: a}}`, `spec: {accountRef: {name: b}}`, refused},
@@ -177,17 +196,6 @@ func resourceRules() []ruleRow {
 	} {
 		rules = append(rules, ruleRow{"spec.resyncInterval", "a duration of at least 5s", "",
 			fmt.Sprintf(`spec: {resyncInterval: %q}`, interval), verdict})
-	}
-	for key, verdict := range map[string]verdict{
-		"team": accepted, strings.Repeat("k", 128): accepted, "servicestage-dev": accepted,
-		"": refused, strings.Repeat("k", 129): refused, "servicestage-dev-claim": refused,
-	} {
-		rules = append(rules, ruleRow{"spec.labels", "label keys", "", fmt.Sprintf(`spec: {labels: {%q: v}}`, key), verdict})
-	}
-	for value, verdict := range map[string]verdict{
-		"": accepted, strings.Repeat("v", 255): accepted, strings.Repeat("v", 256): refused,
-	} {
-		rules = append(rules, ruleRow{"spec.labels", "label values", "", fmt.Sprintf(`spec: {labels: {team: %q}}`, value), verdict})
 	}
 	return rules
 }

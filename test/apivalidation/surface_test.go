@@ -26,7 +26,7 @@ import (
 )
 
 // defaulted names what else of its own spec a kind gives a default.
-var defaulted = map[string][]string{component: {"state"}}
+var defaulted = map[string][]string{component: {"state"}, engine: {"authType", "retryFailedCreate"}}
 
 var _ = Describe("Defaults of", func() {
 	for _, kind := range cloudResources {
@@ -78,7 +78,7 @@ var _ = Describe("The name in the cloud", func() {
 				named := map[string]interface {
 					client.Object
 					CloudName() string
-				}{environment: &v1alpha1.Environment{}, application: &v1alpha1.Application{}, component: &v1alpha1.Component{}}[kind]
+				}{environment: &v1alpha1.Environment{}, application: &v1alpha1.Application{}, component: &v1alpha1.Component{}, engine: &v1alpha1.MicroserviceEngine{}}[kind]
 				obj := newObject(kind, minimal[kind], before)
 				Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(obj.Object, named)).To(Succeed())
 				Expect(named.CloudName()).To(Equal(after))
@@ -94,6 +94,7 @@ var printed = map[string]string{
 	environment:         "Name=subject Ready=True Reason=Available Synced=False Mode=container VPC=vpc-1 [ID]=id-1",
 	application:         "Name=subject Ready=True Reason=Available Synced=False Cloud Name=shop Components=1 [ID]=id-1",
 	component:           "Name=subject Ready=True Reason=Available Synced=False Version=1.0.0 Replicas=2/3 Phase=Upgrading [ID]=id-1",
+	engine:              "Name=subject Ready=True Reason=Available Synced=False Engine Status=Available Flavor=cse.s1.small2 [ID]=id-1",
 }
 
 var _ = Describe("kubectl get", func() {
@@ -156,6 +157,8 @@ var _ = Describe("kubectl get", func() {
 			"components":                  "Component [sscomp] [servicestage] namespaced=true",
 			"components/scale":            "scale",
 			"components/status":           "status",
+			"microserviceengines":         "MicroserviceEngine [cseng] [servicestage] namespaced=true",
+			"microserviceengines/status":  "status",
 		}))
 	})
 })

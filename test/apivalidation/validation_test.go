@@ -52,17 +52,7 @@ func abbreviate(s string) string {
 }
 
 func checkField(ctx context.Context, kind string, row fieldRow) {
-	submit := create
-	if strings.HasPrefix(row.path, "status.") {
-		stored := newObject(kind, minimal[kind])
-		stored.SetName("stored")
-		store(ctx, stored)
-		submit = func(ctx context.Context, obj *unstructured.Unstructured) error {
-			obj.SetName(stored.GetName())
-			obj.SetResourceVersion(stored.GetResourceVersion())
-			return server.Status().Update(ctx, obj, client.DryRunAll)
-		}
-	}
+	submit := submission(ctx, kind, row.path)
 	for _, value := range row.accepted {
 		obj := newObject(kind, complete[kind], row.with)
 		set(obj, row.path, value)
@@ -77,7 +67,7 @@ func checkField(ctx context.Context, kind string, row fieldRow) {
 
 func checkRule(ctx context.Context, kind string, row ruleRow) {
 	obj := newObject(kind, minimal[kind], row.after)
-	submit := create
+	submit := submission(ctx, kind, row.path)
 	if row.before != "" {
 		stored := newObject(kind, minimal[kind], row.before)
 		store(ctx, stored)
@@ -92,6 +82,21 @@ func checkRule(ctx context.Context, kind string, row ruleRow) {
 		return
 	}
 	expectRefusal(submit(ctx, obj), row.path, row.says, "%s", row.after)
+}
+
+// submission is how a value at the path is tried: in a creation, or, in the status, in a write to that of a stored object.
+func submission(ctx context.Context, kind, path string) func(context.Context, *unstructured.Unstructured) error {
+	if !strings.HasPrefix(path, "status.") {
+		return create
+	}
+	stored := newObject(kind, minimal[kind])
+	stored.SetName("stored")
+	store(ctx, stored)
+	return func(ctx context.Context, obj *unstructured.Unstructured) error {
+		obj.SetName(stored.GetName())
+		obj.SetResourceVersion(stored.GetResourceVersion())
+		return server.Status().Update(ctx, obj, client.DryRunAll)
+	}
 }
 
 // create tries a creation without storing anything.

@@ -27,7 +27,7 @@ var _ = Describe("config", func() {
 	It("has samples that apply as they are", func(ctx context.Context) {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "samples-"}}
 		Expect(k8s.Create(ctx, namespace)).To(Succeed())
-		objects, err := rig.ReadManifests(configFile("samples"), configFile("samples", "cluster"), configFile("samples", "components"))
+		objects, err := rig.ReadManifests(configFile("samples"), configFile("samples", "cluster"), configFile("samples", "components"), configFile("samples", "engines"))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(len(objects)).To(BeNumerically(">", 10))
 		for _, object := range objects {
@@ -82,7 +82,7 @@ var _ = Describe("config", func() {
 				return review.Status.Allowed
 			}
 		}
-		for _, resource := range []string{"applications", "cloudaccounts", "components", "environments"} {
+		for _, resource := range []string{"applications", "cloudaccounts", "components", "environments", "microserviceengines"} {
 			Eventually(may("edit-user", "create", resource)).WithContext(ctx).Should(BeTrue(), resource)
 			Eventually(may("view-user", "list", resource)).WithContext(ctx).Should(BeTrue(), resource)
 			Expect(may("view-user", "create", resource)(Default)).To(BeFalse(), resource)

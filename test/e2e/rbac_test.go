@@ -64,10 +64,10 @@ func right(verb, group, resource string) string {
 	return verb + " " + strings.TrimPrefix(group+"/"+resource, "/")
 }
 
-// granted lists the rights of the manager's roles.
+// granted lists the rights of the manager's roles, and of the one that namespaces may bind to it.
 func granted() sets.Set[string] {
 	GinkgoHelper()
-	objects, err := rig.ReadManifests(configFile("rbac", "role.yaml"))
+	objects, err := rig.ReadManifests(configFile("rbac", "role.yaml"), configFile("rbac", "connection_secrets_role.yaml"))
 	Expect(err).NotTo(HaveOccurred())
 	rights := sets.New[string]()
 	for _, object := range objects {

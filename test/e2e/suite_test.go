@@ -40,8 +40,8 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	EnforceDefaultTimeoutsWhenUsingContexts()
 
 	bin = GinkgoT().TempDir()
-	By("Building the manager and the simulator")
-	Expect(rig.Build(ctx, bin, "./cmd/manager", "./cmd/cloudsim")).To(Succeed())
+	By("Building the manager, the simulator and the plugin")
+	Expect(rig.Build(ctx, bin, "./cmd/manager", "./cmd/cloudsim", "./cmd/kubectl-servicestage")).To(Succeed())
 	By("Starting the control plane")
 	var err error
 	plane, err = rig.StartControlPlane(ctx, rig.ControlPlaneOptions{Audit: true})

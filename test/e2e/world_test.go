@@ -30,8 +30,9 @@ const (
 	configurations = "servicestage/configurations"
 	components     = "servicestage/components"
 	jobs           = "servicestage/jobs"
+	engines        = "cse/engines"
 
-	// taskDuration is what each task of a component's job takes: a whole job ends before the manager's first poll.
+	// taskDuration is what each task of a component's job and each phase of an engine's takes: a whole job ends before the manager's first poll.
 	taskDuration = 100 * time.Millisecond
 )
 
@@ -64,7 +65,7 @@ func newWorldWithoutManager(ctx context.Context) *world {
 	var err error
 	w.sim, err = rig.StartSimulator(ctx, rig.SimulatorOptions{
 		Binary: filepath.Join(bin, "cloudsim"), Dir: w.dir, Project: project, AccessKey: keys.AccessKey, SecretKey: keys.SecretKey,
-		Args: []string{"--task-duration=" + taskDuration.String()},
+		Args: []string{"--task-duration=" + taskDuration.String(), "--engine-task-duration=" + taskDuration.String()},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(w.sim.Stop)

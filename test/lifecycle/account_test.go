@@ -125,7 +125,12 @@ var _ = Describe("A CloudAccount", func() {
 		a := w.account("default")
 		accountBecomes(a, "False/CredentialsNotReady")
 		for i := range 10 {
-			becomes(w.env(fmt.Sprintf("late-%d", i)), "False/CredentialsNotReady")
+			late := w.env(fmt.Sprintf("late-%d", i))
+			Eventually(func(g Gomega) { // whoever had a call under way tells of the refusal itself first
+				g.Expect(k8s.Get(context.Background(), client.ObjectKeyFromObject(late), late)).To(Succeed())
+				g.Expect(message(late, v1alpha1.ConditionReady)).To(ContainSubstring(`CloudAccount "default" is not ready`))
+			}).Should(Succeed())
+			becomes(late, "False/CredentialsNotReady")
 		}
 		Expect(w.refusals()).To(BeNumerically("<=", 4), "at most one per worker that had a call under way")
 		becomes(e, "True/Available")
@@ -162,6 +167,30 @@ var _ = Describe("A CloudAccount", func() {
 		e := w.env("temporary")
 		w.create(e)
 		available(e)
+	})
+
+	DescribeTable("is tried again by itself where the cloud could not say", func(status int, ready string) {
+		w := newWorld()
+		Expect(w.cloud.SetFaults([]cloudsim.Fault{{Name: "busy", Match: cloudsim.Match{Path: "/v3/*/cas/environments"}, Action: cloudsim.FaultStatus, Status: status}})).To(Succeed())
+		a := w.account("untried")
+		w.create(a)
+		accountBecomes(a, ready)
+		Expect(meta.IsStatusConditionTrue(a.Status.Conditions, v1alpha1.ConditionReconciling)).To(BeTrue())
+		Expect(w.cloud.SetFaults(nil)).To(Succeed())
+		request(a, "now")
+		accountBecomes(a, "True/Available")
+	},
+		Entry("it is down", 503, "False/CloudUnavailable"),
+		Entry("it has enough of us", 429, "False/Throttled"),
+	)
+
+	It("that may not look at its project says which role it lacks", func() {
+		w := newWorld()
+		Expect(w.cloud.SetFaults([]cloudsim.Fault{{Name: "forbidden", Match: cloudsim.Match{Path: "/v3/*/cas/environments"}, Action: cloudsim.FaultStatus, Status: 403}})).To(Succeed())
+		a := w.account("powerless")
+		w.create(a)
+		accountBecomes(a, "False/Forbidden")
+		Expect(meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionReady).Message).To(ContainSubstring("ServiceStage role"))
 	})
 
 	It("names the endpoint that is not allowed, and the flag that would allow it", func() {
@@ -273,13 +302,11 @@ var _ = Describe("A ClusterCloudAccount", func() {
 		})
 		available(e)
 
-		Expect(k8s.Delete(context.Background(), shared)).To(Succeed())
-		Eventually(func(g Gomega) {
-			g.Expect(k8s.Get(context.Background(), client.ObjectKeyFromObject(shared), shared)).To(Succeed())
-			ready := meta.FindStatusCondition(shared.Status.Conditions, v1alpha1.ConditionReady)
-			g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonDeletionBlocked))
-			g.Expect(ready.Message).To(ContainSubstring("Environment " + w.namespace + "/shared"))
-		}).Should(Succeed())
+		accountBecomes(shared, "True/Available")
+		w.delete(shared)
+		accountBecomes(shared, "True/DeletionBlocked")
+		ready := meta.FindStatusCondition(shared.Status.Conditions, v1alpha1.ConditionReady)
+		Expect(ready.Message).To(ContainSubstring("Environment " + w.namespace + "/shared"))
 		w.delete(e)
 		gone(e)
 		gone(shared)

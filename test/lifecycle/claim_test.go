@@ -26,7 +26,8 @@ func (w *world) stranger(name string, fields cloudsim.Object) string {
 	}
 	_, err := w.cloud.PutResource("servicestage", "environments", record)
 	Expect(err).NotTo(HaveOccurred())
-	return "stranger-" + name
+	id, _ := record["id"].(string)
+	return id
 }
 
 var _ = Describe("Finding and adopting", func() {
@@ -105,6 +106,20 @@ var _ = Describe("Finding and adopting", func() {
 		Expect(e.Status.ID).To(Equal(id))
 		Expect(w.record("environments", id)).To(HaveKeyWithValue("description", "mine"))
 		Eventually(func() []string { return w.events(e) }).Should(ContainElement("Adopted"))
+	})
+
+	It("asks which one is meant where several fit, and adopts the one that is left", func() {
+		first := w.stranger("twin", nil)
+		second := w.stranger("twin", cloudsim.Object{"id": "stranger-other-twin"})
+		e := w.env("twin", func(e *v1alpha1.Environment) { e.Spec.Import = &v1alpha1.Import{ByName: true} })
+		w.create(e)
+		becomes(e, "False/Ambiguous")
+		Expect(condition(e, v1alpha1.ConditionStalled)).To(Equal("True/Ambiguous"))
+		Expect(message(e, v1alpha1.ConditionReady)).To(ContainSubstring("spec.import.id"))
+		Expect(w.cloud.DeleteResource("servicestage", "environments", first)).To(Succeed())
+		request(e, "now")
+		available(e)
+		Expect(e.Status.ID).To(Equal(second))
 	})
 
 	It("adopts by id, marks what it adopted, and refuses what another object claims", func() {

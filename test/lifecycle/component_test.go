@@ -294,6 +294,22 @@ var _ = Describe("A Component", func() {
 		Expect(c.Status.LastFailure).To(BeEmpty())
 	})
 
+	It("says so when it goes down by itself, and is well again when it comes up", func() {
+		c := w.comp("web")
+		w.create(c)
+		runs(c, "1.0.0", 2)
+		stands := func(status string) {
+			w.behindOurBack("components", c.Status.ID, cloudsim.Object{"status": cloudsim.Object{"component_status": status}})
+			request(c, status)
+		}
+		stands("DOWN")
+		becomes(c, "False/Unhealthy")
+		Expect(condition(c, v1alpha1.ConditionStalled)).To(BeEmpty(), "it may come up by itself")
+		Expect(message(c, v1alpha1.ConditionReady)).To(ContainSubstring("The component is DOWN"))
+		stands("RUNNING")
+		runs(c, "1.0.0", 2)
+	})
+
 	It("applies the newest of the changes that were made while a job ran, once", func() {
 		c := w.comp("web")
 		w.create(c)

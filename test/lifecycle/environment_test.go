@@ -168,17 +168,4 @@ var _ = Describe("An Environment", func() {
 		available(now)
 		Expect(now.ResourceVersion).To(Equal(e.ResourceVersion))
 	})
-
-	It("names an engine by reference only once there is such a kind", func() {
-		e := w.env("engine", func(e *v1alpha1.Environment) {
-			e.Spec.Resources = []v1alpha1.EnvironmentResource{{Type: "cse", EngineRef: &v1alpha1.ObjectReference{Name: "main"}}}
-		})
-		w.create(e)
-		becomes(e, "False/DependencyNotReady")
-		Expect(condition(e, v1alpha1.ConditionReferencesResolved)).To(Equal("False/NotFound"))
-		Expect(message(e, v1alpha1.ConditionReady)).To(ContainSubstring("spec.resources[0].engineRef"))
-		Expect(w.cloudCalls()).To(BeEmpty())
-		w.delete(e)
-		gone(e)
-	})
 })

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/account"
 	"servicestage.dev/operator/internal/cloudsim"
 	"servicestage.dev/operator/internal/conditions"
 	"servicestage.dev/operator/internal/reconciler"
@@ -82,14 +83,21 @@ func becomes(obj reconciler.Object, ready string) {
 	conforms(obj)
 }
 
-// conforms checks that the status is what tools expect.
+// conforms checks that the status is what tools expect, and records the state for those tools.
 func conforms(obj reconciler.Object) {
 	GinkgoHelper()
 	status := obj.CommonStatus()
-	Expect(conditions.Check(conditions.Observed{
+	checked(obj, conditions.Observed{
 		Generation: obj.GetGeneration(), ObservedGeneration: status.ObservedGeneration, Conditions: status.Conditions,
 		Required: []string{v1alpha1.ConditionSynced},
-	})).To(Succeed())
+	})
+}
+
+// checked checks and records what was observed of an object.
+func checked(obj client.Object, o conditions.Observed) {
+	GinkgoHelper()
+	Expect(conditions.Check(o)).To(Succeed())
+	record(obj, o)
 }
 
 // available waits until the object is Ready and Synced.
@@ -114,18 +122,19 @@ func gone(obj client.Object) {
 }
 
 // accountBecomes waits until an account's Ready is "Status/Reason".
-func accountBecomes(a *v1alpha1.CloudAccount, ready string) {
+func accountBecomes(a account.Object, ready string) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		g.Expect(k8s.Get(context.Background(), client.ObjectKeyFromObject(a), a)).To(Succeed())
-		c := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionReady)
+		c := meta.FindStatusCondition(a.AccountStatus().Conditions, v1alpha1.ConditionReady)
 		g.Expect(c).NotTo(BeNil())
 		g.Expect(string(c.Status)+"/"+c.Reason).To(Equal(ready), "%s", c.Message)
-		g.Expect(a.Status.ObservedGeneration).To(Equal(a.Generation))
+		g.Expect(a.AccountStatus().ObservedGeneration).To(Equal(a.GetGeneration()))
 	}).Should(Succeed())
-	Expect(conditions.Check(conditions.Observed{
-		Generation: a.Generation, ObservedGeneration: a.Status.ObservedGeneration, Conditions: a.Status.Conditions,
-	})).To(Succeed())
+	status := a.AccountStatus()
+	checked(a, conditions.Observed{
+		Generation: a.GetGeneration(), ObservedGeneration: status.ObservedGeneration, Conditions: status.Conditions,
+	})
 }
 
 // events lists the reasons of the events about an object, oldest first, each once.

@@ -76,7 +76,7 @@ type world struct {
 
 // newWorld starts a world; it ends with the spec.
 func newWorld(options ...func(*manager.Config)) *world {
-	w := &world{cloud: cloudsim.New(cloudsim.Options{ComponentTaskDuration: 200 * time.Millisecond}), options: func(c *manager.Config) {
+	w := &world{cloud: cloudsim.New(cloudsim.Options{ComponentTaskDuration: 200 * time.Millisecond, EngineTaskDuration: 200 * time.Millisecond}), options: func(c *manager.Config) {
 		for _, option := range options {
 			option(c)
 		}

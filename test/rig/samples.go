@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"servicestage.dev/operator/internal/cloudsim"
 )
 
 // Keys sign calls.
@@ -57,6 +59,37 @@ func ComponentSample(namespace, file string) ([]*unstructured.Unstructured, erro
 	}
 	for _, object := range objects {
 		object.SetNamespace(namespace)
+	}
+	return objects, nil
+}
+
+// EngineSample returns config/samples/engines for a namespace, with the simulator's VPC and subnet and a root password in the
+// place of the placeholders.
+func EngineSample(namespace, rootPassword string) ([]*unstructured.Unstructured, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	objects, err := ReadManifests(filepath.Join(root, "config", "samples", "engines"))
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range objects {
+		object.SetNamespace(namespace)
+		var err error
+		switch object.GetKind() {
+		case "Secret":
+			err = unstructured.SetNestedStringMap(object.Object, map[string]string{"password": rootPassword}, "stringData")
+		case "MicroserviceEngine":
+			err = unstructured.SetNestedStringMap(object.Object, map[string]string{
+				"vpcID": cloudsim.DefaultVPCID, "subnetID": cloudsim.DefaultSubnetID,
+			}, "spec", "network")
+		case "Environment":
+			err = unstructured.SetNestedField(object.Object, cloudsim.DefaultVPCID, "spec", "vpcID")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("sample %s %s: %w", object.GetKind(), object.GetName(), err)
+		}
 	}
 	return objects, nil
 }

@@ -1493,7 +1493,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: hostExtendPath
       type:
         scalar: string
-      default: None
     - name: hostPath
       type:
         scalar: string
@@ -1503,7 +1502,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rotate
       type:
         scalar: string
-      default: Hourly
 - name: dev.servicestage.operator.api.v1alpha1.ManagementPolicy
   scalar: string
 - name: dev.servicestage.operator.api.v1alpha1.Mesher

@@ -7,6 +7,8 @@ package application
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -125,3 +127,12 @@ func (k kind) configuration(ctx context.Context, obj *v1alpha1.Application, i in
 
 // Report copies what was observed into the status.
 func (k kind) Report(obj *v1alpha1.Application, o *observed) external.Health { return report(obj, o) }
+
+// Describe says what was observed as a spec.
+func (k kind) Describe(o *observed) *v1alpha1.Application {
+	var configurations []servicestage.ApplicationConfiguration
+	for _, id := range slices.Sorted(maps.Keys(o.configurations)) {
+		configurations = append(configurations, servicestage.ApplicationConfiguration{EnvironmentID: id, Env: o.configurations[id]})
+	}
+	return &v1alpha1.Application{Spec: SpecOf(&o.Application, configurations)}
+}

@@ -15,6 +15,7 @@ import (
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
 	"servicestage.dev/operator/internal/conditions"
 	"servicestage.dev/operator/internal/controller/internal/body"
+	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
 )
 
@@ -213,4 +214,25 @@ func moment(millis int64) *metav1.Time {
 		return nil
 	}
 	return new(metav1.NewTime(time.UnixMilli(millis)).Rfc3339Copy())
+}
+
+// SpecOf is the spec that says what the cloud holds of a component, as its detail shows it: applied, it changes nothing.
+// Labels come from the list where the detail lacks them. What is referred to is referred to by id, and every value is
+// there in the clear.
+func SpecOf(c *servicestage.Component, listed []servicestage.Label) v1alpha1.ComponentSpec {
+	spec := body.Spec(c.Fields)
+	spec.Name = c.Name
+	spec.ApplicationRef = v1alpha1.Reference{ID: c.ApplicationID}
+	spec.EnvironmentRef = v1alpha1.Reference{ID: c.EnvironmentID}
+	spec.Labels = labels.Spec(c.Labels)
+	if c.Labels == nil {
+		spec.Labels = labels.Spec(listed)
+	}
+	switch c.Status.ComponentStatus {
+	case servicestage.ComponentStopped:
+		spec.State = v1alpha1.ComponentStopped
+	case servicestage.ComponentGraying:
+		spec.DeployStrategy = body.HeldStrategy(c.Fields)
+	}
+	return spec
 }

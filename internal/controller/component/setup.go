@@ -15,6 +15,7 @@ import (
 	"servicestage.dev/operator/internal/account"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
 	"servicestage.dev/operator/internal/controller/internal/body"
+	"servicestage.dev/operator/internal/controller/internal/engine"
 	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/external"
 	"servicestage.dev/operator/internal/reconciler"
@@ -35,6 +36,7 @@ func Definition(accounts *account.Resolver, c client.Client) reconciler.Definiti
 			dependency.New("spec.applicationRef", prototype, &v1alpha1.Application{}, applications,
 				dependency.IDVersion[*v1alpha1.Application]).AsInput().Guarding(),
 			dependency.New("spec.environmentRef", prototype, &v1alpha1.Environment{}, environments, environmentVersion).AsInput().Guarding(),
+			dependency.New("spec.references.engineRef", prototype, &v1alpha1.MicroserviceEngine{}, engines, engine.Version).AsInput().Guarding(),
 		},
 	}
 }
@@ -47,6 +49,17 @@ func environments(c *v1alpha1.Component) []types.NamespacedName {
 	keys := named(c, c.Spec.EnvironmentRef)
 	if c.Spec.Build != nil && c.Spec.Build.EnvironmentRef != nil {
 		keys = append(keys, named(c, *c.Spec.Build.EnvironmentRef)...)
+	}
+	return keys
+}
+
+// engines lists the MicroserviceEngines that a component refers to by name.
+func engines(c *v1alpha1.Component) []types.NamespacedName {
+	var keys []types.NamespacedName
+	for _, r := range c.Spec.References {
+		if r.EngineRef != nil {
+			keys = append(keys, types.NamespacedName{Namespace: c.Namespace, Name: r.EngineRef.Name})
+		}
 	}
 	return keys
 }
@@ -113,12 +126,14 @@ func (k kind) resolve(ctx context.Context, obj *v1alpha1.Component, r *resource)
 			return err
 		}
 	}
+	refs.EngineIDs = map[string]string{}
 	for i, ref := range obj.Spec.References {
-		if ref.EngineRef != nil {
-			return &external.WaitError{
-				Cause: external.WaitForReference, Reason: external.NotFound, Stalled: true,
-				Message: fmt.Sprintf("spec.references[%d].engineRef: there is no kind MicroserviceEngine in this version of the operator; name the engine %q by its id instead", i, ref.EngineRef.Name),
-			}
+		if ref.EngineRef == nil {
+			continue
+		}
+		name := ref.EngineRef.Name
+		if refs.EngineIDs[name], err = engine.ID(ctx, k.client, obj.Namespace, fmt.Sprintf("spec.references[%d].engineRef", i), name); err != nil {
+			return err
 		}
 	}
 	r.wanted = wantedOf(obj, refs)
@@ -127,3 +142,8 @@ func (k kind) resolve(ctx context.Context, obj *v1alpha1.Component, r *resource)
 
 // Report copies what was observed into the status.
 func (k kind) Report(obj *v1alpha1.Component, o *observed) external.Health { return report(obj, o) }
+
+// Describe says what was observed as a spec.
+func (k kind) Describe(o *observed) *v1alpha1.Component {
+	return &v1alpha1.Component{Spec: SpecOf(&o.Component, nil)}
+}

@@ -34,8 +34,8 @@ type observed struct {
 	labelsKnown, resourcesKnown bool
 }
 
-// wantedOf reads the spec.
-func wantedOf(obj *v1alpha1.Environment, defaultEnterpriseProjectID string) (wanted, error) {
+// wantedOf reads the spec. Engines that it names by objects have no id yet.
+func wantedOf(obj *v1alpha1.Environment, defaultEnterpriseProjectID string) wanted {
 	spec := &obj.Spec
 	w := wanted{
 		name: obj.CloudName(), deployMode: string(spec.DeployMode), description: spec.Description, vpcID: spec.VPCID,
@@ -43,19 +43,13 @@ func wantedOf(obj *v1alpha1.Environment, defaultEnterpriseProjectID string) (wan
 		labels: spec.Labels,
 	}
 	if spec.Resources == nil {
-		return w, nil
+		return w
 	}
 	w.resources = []servicestage.EnvironmentResource{}
-	for i, r := range spec.Resources {
-		if r.EngineRef != nil {
-			return wanted{}, &external.WaitError{
-				Cause: external.WaitForReference, Reason: external.NotFound, Stalled: true,
-				Message: fmt.Sprintf("spec.resources[%d].engineRef: there is no kind MicroserviceEngine in this version of the operator; name the engine %q by its id instead", i, r.EngineRef.Name),
-			}
-		}
+	for _, r := range spec.Resources {
 		w.resources = append(w.resources, servicestage.EnvironmentResource{ID: r.ID, Name: r.Name, Type: string(r.Type)})
 	}
-	return w, nil
+	return w
 }
 
 // diff compares what is wanted with what was observed.

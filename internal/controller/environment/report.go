@@ -10,6 +10,7 @@ import (
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
+	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
 )
 
@@ -36,4 +37,23 @@ func report(obj *v1alpha1.Environment, o *observed) external.Health {
 		}
 	}
 	return external.Health{State: external.Healthy, Message: fmt.Sprintf("Environment %s is available.", o.Name)}
+}
+
+// SpecOf is the spec that says what the cloud holds of an environment: applied, it changes nothing. Resources are nil
+// where they are not known. Labels without entries, and what is empty, are left out.
+func SpecOf(e *servicestage.Environment, resources []servicestage.EnvironmentResource) v1alpha1.EnvironmentSpec {
+	spec := v1alpha1.EnvironmentSpec{
+		Name:       e.Name,
+		DeployMode: v1alpha1.DeployMode(e.DeployMode), EnterpriseProjectID: servicestage.EnterpriseProject(e.EnterpriseProjectID),
+		VPCID: e.VPCID, Labels: labels.Spec(e.Labels),
+	}
+	if e.Description != "" {
+		spec.Description = &e.Description
+	}
+	for _, r := range resources {
+		if r.Type != "vpc" {
+			spec.Resources = append(spec.Resources, v1alpha1.EnvironmentResource{Type: v1alpha1.EnvironmentResourceType(r.Type), ID: r.ID, Name: r.Name})
+		}
+	}
+	return spec
 }

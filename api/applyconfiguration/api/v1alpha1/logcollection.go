@@ -14,9 +14,9 @@ type LogCollectionApplyConfiguration struct {
 	Path *string `json:"path,omitempty"`
 	// HostPath that it is kept at on the host.
 	HostPath *string `json:"hostPath,omitempty"`
-	// HostExtendPath tells instances apart below the host path.
+	// HostExtendPath tells instances apart below the host path. None where left out.
 	HostExtendPath *string `json:"hostExtendPath,omitempty"`
-	// Rotate says how often the log is rotated.
+	// Rotate says how often the log is rotated. Hourly where left out.
 	Rotate *string `json:"rotate,omitempty"`
 }
 

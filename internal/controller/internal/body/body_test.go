@@ -45,7 +45,7 @@ mesher: {port: 13092}
 timezone: Asia/Shanghai
 jvmOptions: -Xmx1024m
 tomcat: {serverXML: <Server/>}
-logs: [{path: /var/log, hostPath: /tmp/log, hostExtendPath: PodName, rotate: Daily}]
+logs: [{path: /var/log, hostPath: /tmp/log, hostExtendPath: PodName, rotate: Daily}, {path: /log, hostPath: /tmp/plain}]
 customMetrics: {path: /metrics, port: 9090, dimensions: cpu_usage}
 affinity: {availabilityZones: [az1], nodes: [n1], components: [{name: db, displayName: DB}]}
 antiAffinity: {rules: [{condition: preferred, kind: pod, weight: 50, matchExpressions: [{key: app, operation: In, value: shop}]}]}
@@ -128,7 +128,10 @@ func TestTheBodyIsWrittenInTheCloudsWords(t *testing.T) {
 		"liveness_probe": {"type": "tcp", "port": 8080, "delay": 5, "timeout": 2},
 		"readiness_probe": {"type": "http", "path": "/ready", "port": 8080, "scheme": "HTTPS", "delay": 0, "timeout": 1},
 		"mesher": {"port": 13092}, "timezone": "Asia/Shanghai", "jvm_opts": "-Xmx1024m", "tomcat_opts": {"server_xml": "<Server/>"},
-		"logs": [{"log_path": "/var/log", "host_path": "/tmp/log", "host_extend_path": "PodName", "rotate": "Daily"}],
+		"logs": [
+			{"log_path": "/var/log", "host_path": "/tmp/log", "host_extend_path": "PodName", "rotate": "Daily"},
+			{"log_path": "/log", "host_path": "/tmp/plain", "host_extend_path": "None", "rotate": "Hourly"}
+		],
 		"custom_metric": {"path": "/metrics", "port": 9090, "dimensions": "cpu_usage"},
 		"affinity": {"az": ["az1"], "node": ["n1"], "component": [{"name": "db", "displayName": "DB"}]},
 		"anti_affinity": [{"condition": "preferred", "kind": "pod", "weight": 50, "match_expressions": [{"key": "app", "operation": "In", "value": "shop"}]}],
@@ -145,6 +148,15 @@ func TestServersAreOneReferenceNamedDefault(t *testing.T) {
 	c := component(t, `{version: 1.0.0, hosts: [h1, h2], runtimeStack: {deployMode: virtualmachine}, source: {package: {url: u, storage: obs}}}`)
 	got := overTheWire(t, Wanted(c, Resolved{}))["refer_resources"]
 	want := decode(t, `{"l": [{"type": "ecs", "id": "Default", "parameters": {"hosts": ["h1", "h2"]}}]}`)["l"]
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("refer_resources (-want +got):\n%s", diff)
+	}
+}
+
+func TestEnginesThatAreNamedByObjectsAreReferredToById(t *testing.T) {
+	c := component(t, `{version: 1.0.0, references: [{type: cse, engineRef: {name: main}}, {type: cse, id: eng2}], runtimeStack: {deployMode: virtualmachine}, source: {package: {url: u, storage: obs}}}`)
+	got := overTheWire(t, Wanted(c, Resolved{EngineIDs: map[string]string{"main": "eng1"}}))["refer_resources"]
+	want := decode(t, `{"l": [{"type": "cse", "id": "eng1"}, {"type": "cse", "id": "eng2"}]}`)["l"]
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("refer_resources (-want +got):\n%s", diff)
 	}

@@ -8,6 +8,7 @@
 package body
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 
@@ -22,6 +23,8 @@ type Resolved struct {
 	EnvironmentID string
 	// BuildEnvironmentID of spec.build.environmentRef.
 	BuildEnvironmentID string
+	// EngineIDs of spec.references[].engineRef, by the names of the objects.
+	EngineIDs map[string]string
 }
 
 // object and list are decoded JSON.
@@ -82,7 +85,7 @@ func Wanted(c *v1alpha1.Component, r Resolved) map[string]any {
 	if spec.AntiAffinity != nil {
 		b["anti_affinity"] = affinity(spec.AntiAffinity)
 	}
-	if refs := references(spec); len(refs) > 0 {
+	if refs := references(spec, r); len(refs) > 0 {
 		b["refer_resources"] = refs
 	}
 	if spec.ExternalAccesses != nil {
@@ -312,8 +315,12 @@ func probe(p *v1alpha1.ComponentProbe) object {
 	return b
 }
 
+// logCollection fills in what is left out: a default of the CRD inside a list would be a difference to Argo CD.
 func logCollection(l v1alpha1.LogCollection) object {
-	return object{"log_path": l.Path, "host_path": l.HostPath, "host_extend_path": l.HostExtendPath, "rotate": l.Rotate}
+	return object{
+		"log_path": l.Path, "host_path": l.HostPath,
+		"host_extend_path": cmp.Or(l.HostExtendPath, "None"), "rotate": cmp.Or(l.Rotate, "Hourly"),
+	}
 }
 
 // affinity is written in whichever of the two forms that the API has the spec uses.
@@ -348,10 +355,13 @@ func affinityRule(r v1alpha1.AffinityRule) object {
 
 // references are the resources that the component uses; servers are one of them, named Default (table 5-119 and the
 // example of 5.3.6).
-func references(spec *v1alpha1.ComponentSpec) list {
+func references(spec *v1alpha1.ComponentSpec, resolved Resolved) list {
 	var refs list
 	for _, r := range spec.References {
 		b := object{"type": r.Type, "id": r.ID}
+		if r.EngineRef != nil {
+			b["id"] = resolved.EngineIDs[r.EngineRef.Name]
+		}
 		if r.Type == "cce" {
 			b["parameters"] = object{"namespace": r.Namespace}
 			if r.Namespace == "" {

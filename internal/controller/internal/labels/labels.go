@@ -74,6 +74,17 @@ func Update(path string, want map[string]string, have []servicestage.Label, chan
 // Claim returns the claim's token among labels, or "".
 func Claim(list []servicestage.Label) string { return toMap(list)[external.LabelKey] }
 
+// Spec returns the labels as a spec says them: without the claim, and nil where there are none, since labels that are
+// not managed may come and go.
+func Spec(list []servicestage.Label) map[string]string {
+	m := toMap(list)
+	delete(m, external.LabelKey)
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
 func toMap(list []servicestage.Label) map[string]string {
 	m := make(map[string]string, len(list))
 	for _, l := range list {
