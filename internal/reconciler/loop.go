@@ -333,7 +333,10 @@ func (p *pass[O, R]) taken(ctx context.Context, exists error) (outcome, bool, er
 	case decision == external.MatchForeign:
 		return p.foreign(identity), false, nil
 	}
-	return p.failed(fmt.Sprintf("create the %s", p.noun), v1alpha1.OperationCreate, exists), false, nil
+	// The cloud contradicts itself: its list may lag behind, so it is asked again before the interval is over.
+	o := p.failed(fmt.Sprintf("create the %s", p.noun), v1alpha1.OperationCreate, exists)
+	o.wait = wait{backoff: transientBackoff}
+	return o, false, nil
 }
 
 // converge compares the spec with what was observed and updates what differs.

@@ -39,7 +39,6 @@ import (
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
 	"servicestage.dev/operator/internal/dependency"
-	"servicestage.dev/operator/internal/manager"
 	"servicestage.dev/operator/internal/reconciler"
 )
 
@@ -120,7 +119,11 @@ func newWorld(seed int64) (*world, error) {
 	w.server = httptest.NewUnstartedServer(w)
 	w.server.Config.SetKeepAlivesEnabled(false) // Go repeats some requests of kept connections by itself
 	w.server.Start()
-	w.api = fake.NewClientBuilder().WithScheme(manager.Scheme()).
+	scheme := runtime.NewScheme() // a small one: the fake client goes through all of it at every apply
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme)); err != nil {
+		return nil, err
+	}
+	w.api = fake.NewClientBuilder().WithScheme(scheme).
 		WithStatusSubresource(&v1alpha1.Environment{}, &v1alpha1.Application{}, &v1alpha1.Component{}, &v1alpha1.CloudAccount{}).
 		WithObjects(w.account()...).Build()
 	return w, w.boot()
@@ -158,7 +161,7 @@ func (w *world) boot() error {
 		Reader: w.api, Policy: policy, Metrics: cloudclient.NewMetrics(prometheus.NewRegistry()), Clock: w.clock,
 	})
 	accounts := account.NewResolver(w.api, pool)
-	environments, applications, components := environment.Definition(accounts), application.Definition(accounts, seen, w.api), component.Definition(accounts, seen)
+	environments, applications, components := environment.Definition(accounts, seen), application.Definition(accounts, seen, w.api), component.Definition(accounts, seen)
 	graph := dependency.NewGraph(seen)
 	for _, d := range []reconciler.Controller{environments, applications, components} {
 		if err := d.Declare(graph); err != nil {
@@ -171,7 +174,7 @@ func (w *world) boot() error {
 		}
 	}
 	rt := reconciler.Runtime{
-		Client: seen, Graph: graph, Accounts: pool, Metrics: silent{}, Recorder: silent{}, Clock: w.clock, ResyncInterval: resync,
+		Client: seen, Live: w.api, Graph: graph, Accounts: pool, Metrics: silent{}, Recorder: silent{}, Clock: w.clock, ResyncInterval: resync,
 	}
 	w.kinds = map[string]reconcile.Reconciler{
 		"Environment": environments.Reconciler(rt), "Application": applications.Reconciler(rt), "Component": components.Reconciler(rt),
@@ -189,8 +192,9 @@ func (i indexer) IndexField(_ context.Context, obj client.Object, field string, 
 // silent takes metrics and events, and keeps none.
 type silent struct{}
 
-func (silent) Reconciled(string, string) {}
-func (silent) DriftRepaired(string, int) {}
+func (silent) Reconciled(string, string)                          {}
+func (silent) DriftRepaired(string, int)                          {}
+func (silent) OperationEnded(string, string, bool, time.Duration) {}
 func (silent) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {
 }
 
