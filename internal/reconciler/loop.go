@@ -43,6 +43,8 @@ type pass[O Object, R any] struct {
 	inputs string
 	// observed is what the cloud holds, once that is known.
 	observed *R
+	// candidate is what the last search decided on, as a list shows it.
+	candidate *R
 	// events gathered on the way.
 	events []occurrence
 }
@@ -233,13 +235,17 @@ func (p *pass[O, R]) find(ctx context.Context) (outcome, bool, error) {
 // search asks the cloud for candidates and decides which one is the object's own.
 func (p *pass[O, R]) search(ctx context.Context) (external.Match, external.Identity, error) {
 	var candidates []external.Identity
+	found := map[string]*R{}
 	for observed, err := range p.resource.Find(ctx, p.claim) {
 		if err != nil {
 			return external.MatchNone, external.Identity{}, err
 		}
-		candidates = append(candidates, p.resource.Identity(observed))
+		identity := p.resource.Identity(observed)
+		candidates = append(candidates, identity)
+		found[identity.ID] = observed
 	}
 	decision, identity := external.MatchOf(candidates, p.claim, p.adopting() || p.observing())
+	p.candidate = found[identity.ID]
 	return decision, identity, nil
 }
 

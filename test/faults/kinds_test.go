@@ -4,10 +4,12 @@
 package faults
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudsim"
 	"servicestage.dev/operator/test/rig"
 )
 
@@ -26,13 +28,13 @@ type kind struct {
 	collections []string
 	// creates is the path of the call that creates, with ids left out.
 	creates string
-	// missing is the code of the documented answer 404 to an id that does not exist.
+	// missing is the code of the documented answer 404 to an id that does not exist; without it the cloud's lies are not tried.
 	missing string
 	// background makes what the kind's objects refer to. It is there and settled before the first of them.
-	background func(namespace string) []object
+	background func(namespace string) []client.Object
 	// object returns an object as a user creates it, with everything in its spec that takes a call of its own.
 	object func(namespace, name string) object
-	// foreign returns a record of the cloud that belongs to nobody here.
+	// foreign returns a record of the cloud that belongs to nobody here; without it pages do not shift.
 	foreign func(w *world, name string) rig.Record
 	// slow kinds wait for jobs of the cloud: a short run leaves some checks out for them.
 	slow bool
@@ -41,7 +43,7 @@ type kind struct {
 }
 
 func kinds() []kind {
-	return []kind{environmentKind(), applicationKind(), componentKind()}
+	return []kind{environmentKind(), applicationKind(), componentKind(), engineKind()}
 }
 
 func named(namespace, name string) metav1.ObjectMeta {
@@ -86,8 +88,8 @@ func applicationKind() kind {
 		creates:     "POST /v3/{id}/cas/applications",
 		missing:     "SVCSTG.00100403",
 		foreign:     func(_ *world, name string) rig.Record { return rig.Record{"name": name} },
-		background: func(namespace string) []object {
-			return []object{environment(namespace, "east"), environment(namespace, "west"), environment(namespace, "north")}
+		background: func(namespace string) []client.Object {
+			return []client.Object{environment(namespace, "east"), environment(namespace, "west"), environment(namespace, "north")}
 		},
 		object: func(namespace, name string) object {
 			return &v1alpha1.Application{ObjectMeta: named(namespace, name), Spec: v1alpha1.ApplicationSpec{
@@ -120,8 +122,8 @@ func componentKind() kind {
 			w.read(dev)
 			return rig.Record{"name": name, "application_id": shop.Status.ID, "environment_id": dev.Status.ID}
 		},
-		background: func(namespace string) []object {
-			return []object{environment(namespace, "dev"), &v1alpha1.Application{ObjectMeta: named(namespace, "shop")}}
+		background: func(namespace string) []client.Object {
+			return []client.Object{environment(namespace, "dev"), &v1alpha1.Application{ObjectMeta: named(namespace, "shop")}}
 		},
 		object: func(namespace, name string) object {
 			return &v1alpha1.Component{ObjectMeta: named(namespace, name), Spec: v1alpha1.ComponentSpec{
@@ -136,6 +138,31 @@ func componentKind() kind {
 		update: func(o object) {
 			spec := &o.(*v1alpha1.Component).Spec //nolint:forcetypeassert // what object above returns
 			spec.Version, spec.Source, spec.Replicas = "1.1.0", image("1.1.0"), new(int32(3))
+		},
+	}
+}
+
+func engineKind() kind {
+	return kind{
+		name: "MicroserviceEngine", plural: "microserviceengines",
+		collections: []string{"cse/engines"},
+		creates:     "POST /v2/{id}/enginemgr/engines",
+		slow:        true,
+		background: func(namespace string) []client.Object {
+			return []client.Object{&corev1.Secret{ObjectMeta: named(namespace, "root"), StringData: map[string]string{"password": "Faults-root-1"}}}
+		},
+		object: func(namespace, name string) object {
+			return &v1alpha1.MicroserviceEngine{ObjectMeta: named(namespace, name), Spec: v1alpha1.MicroserviceEngineSpec{
+				Description: new("made"), Flavor: "cse.s1.small2", AvailabilityZones: []string{"az1", "az2"},
+				Network:               &v1alpha1.EngineNetwork{VPCID: cloudsim.DefaultVPCID, SubnetID: cloudsim.DefaultSubnetID},
+				RootPasswordSecretRef: &v1alpha1.SecretKeyReference{Name: "root"},
+				Connection:            &v1alpha1.Connection{ConfigMap: name + "-addresses"},
+			}}
+		},
+		// The description is a call of its own; the flavor takes a job.
+		update: func(o object) {
+			spec := &o.(*v1alpha1.MicroserviceEngine).Spec //nolint:forcetypeassert // what object above returns
+			spec.Description, spec.Flavor = new("changed"), "cse.s1.medium2"
 		},
 	}
 }

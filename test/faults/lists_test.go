@@ -61,6 +61,9 @@ func TestLists(t *testing.T) {
 	t.Parallel()
 	const many = 20
 	for _, k := range kinds() {
+		if k.missing == "" {
+			continue
+		}
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			scenarios := 0
@@ -162,6 +165,9 @@ func TestShiftingPages(t *testing.T) {
 	t.Parallel()
 	const before = 230
 	for _, k := range kinds() {
+		if k.foreign == nil {
+			continue
+		}
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			scenarios := 1

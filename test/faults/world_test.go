@@ -153,14 +153,14 @@ func (w *world) cloudStep(r *http.Request) string {
 	return "cloud: " + r.Method + " " + pathOf(r.URL.Path)
 }
 
-// apiStep names the writes to objects of the kind.
+// apiStep names the writes to objects of the kind, and to the ConfigMaps that they publish.
 func (w *world) apiStep(r *http.Request) string {
-	_, path, ours := strings.Cut(r.URL.Path, "/namespaces/"+w.namespace+"/"+w.kind.plural+"/")
-	if r.Method == http.MethodGet || !ours {
+	_, path, ours := strings.Cut(r.URL.Path, "/namespaces/"+w.namespace+"/")
+	parts := strings.Split(path+"//", "/")
+	if r.Method == http.MethodGet || !ours || parts[0] != w.kind.plural && parts[0] != "configmaps" {
 		return ""
 	}
-	_, sub, _ := strings.Cut(path, "/")
-	return strings.TrimSuffix("API server: "+r.Method+" "+w.kind.plural+"/"+sub, "/")
+	return strings.TrimSuffix("API server: "+r.Method+" "+parts[0]+"/"+parts[2], "/")
 }
 
 // applyAccount applies the account and its Secret of config/samples, with room for many calls.
@@ -198,9 +198,12 @@ func (w *world) startWithBackground() {
 		return meta.IsStatusConditionTrue(account.Status.Conditions, v1alpha1.ConditionReady)
 	}).Should(BeTrue(), "the account is not ready")
 	if w.kind.background != nil {
-		objects := w.kind.background(w.namespace)
-		w.create(objects...)
-		w.allSettle(objects...)
+		for _, o := range w.kind.background(w.namespace) {
+			w.Expect(k8s.Create(w.t.Context(), o)).To(Succeed())
+			if o, ok := o.(object); ok {
+				w.allSettle(o)
+			}
+		}
 	}
 }
 
