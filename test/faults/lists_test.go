@@ -122,21 +122,16 @@ func TestLists(t *testing.T) {
 					w.Eventually(sprung).Should(BeClosed())
 					w.Expect(w.wire.Steps()[:2]).To(HaveExactElements(ContainSubstring("PATCH"), "cloud: "+k.creates))
 					w.wire.Arm(nil)
-					w.Eventually(func() error { return unsettledNow(w, o) }).Should(Succeed(), w.explain)
+					w.allSettle(o)
+					w.Expect(w.sim.Faults(t.Context())).To(Succeed())
 					w.askForReconciliation(o)
 					w.handled(o)
 					w.settlesAs(o, without)
 					w.Expect(w.made()).To(Equal(1))
-					w.Expect(w.sim.Faults(t.Context())).To(Succeed())
 				})
 			}
 		})
 	}
-}
-
-func unsettledNow(w *world, o object) error {
-	w.read(o)
-	return unsettled(o)
 }
 
 // handled waits until the manager has looked at an object as it was asked to.
