@@ -10,7 +10,12 @@ REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 ARCH ?= $(shell go env GOARCH)
 IMG ?= servicestage-operator:$(VERSION)
 CONTAINER_TOOL ?= docker
+# The time that an image bears: its commit's, so that the same commit makes the same image.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+export SOURCE_DATE_EPOCH
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# docker takes the time from the environment.
+IMAGE_TIME := $(if $(filter docker,$(firstword $(CONTAINER_TOOL))),,--timestamp $(SOURCE_DATE_EPOCH))
 TOOL := hack/tools/tool.sh
 PROGRESS := hack/progress.sh
 
@@ -44,7 +49,7 @@ demo-build:
 ##@ Test
 
 .PHONY: test
-test: test-unit test-envtest test-conformance test-integrations test-e2e ## Run every test.
+test: test-unit test-envtest test-conformance test-integrations test-e2e test-packaging ## Run every test.
 
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.
@@ -73,6 +78,19 @@ test-e2e: ## The built manager, the built simulator and a real API server as sep
 	@assets=$$(hack/controlplane/assets.sh) && \
 	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "end-to-end tests" go test -timeout 20m -v $(TESTFLAGS) ./test/e2e/... -ginkgo.v -ginkgo.no-color
 
+.PHONY: test-packaging
+test-packaging: ## The Helm chart with the real helm on a real API server, and the manager with what the chart gives it.
+	@hack/tools/tool.sh helm >/dev/null && assets=$$(hack/controlplane/assets.sh) && \
+	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "packaging tests" go test -timeout 20m -v $(TESTFLAGS) ./test/packaging/... -ginkgo.v -ginkgo.no-color
+
+.PHONY: test-cluster
+test-cluster: ## The chart in a cluster with nodes: CLUSTER_TOOL=folder, or KUBECONFIG and IMAGE_LOADER="kind load image-archive".
+	@$(PROGRESS) "cluster tests" hack/test-cluster.sh
+
+.PHONY: test-image
+test-image: ## The image: reproducible, static, alone in it, labelled, for both architectures. Needs buildah.
+	@$(PROGRESS) "image tests" hack/test-image.sh
+
 .PHONY: lint
 lint: ## Run the linters, and prove that the import rules bite.
 	@hack/lint-rules.sh
@@ -87,7 +105,7 @@ fmt: ## Format the code.
 ##@ Generate
 
 .PHONY: generate
-generate: ## Generate deepcopy, apply configurations, CRDs, RBAC roles, kustomizations, and what Argo CD needs.
+generate: ## Generate deepcopy, apply configurations, CRDs, RBAC roles, kustomizations, and what Argo CD and the chart need.
 	@gen=$$($(TOOL) controller-gen) && \
 	  rm -rf config/crd/bases api/applyconfiguration && \
 	  "$$gen" object:headerFile=hack/boilerplate.go.txt paths=./api/... && \
@@ -95,7 +113,8 @@ generate: ## Generate deepcopy, apply configurations, CRDs, RBAC roles, kustomiz
 	  "$$gen" crd:generateEmbeddedObjectMeta=false paths=./api/... output:crd:dir=config/crd/bases && \
 	  "$$gen" rbac:roleName=servicestage-operator,fileName=role.yaml paths=./internal/... paths=./cmd/... output:rbac:dir=config/rbac && \
 	  hack/generate-config.sh && \
-	  go run -buildvcs=false ./hack/argocd
+	  go run -buildvcs=false ./hack/argocd && \
+	  go run -buildvcs=false ./hack/chart
 
 .PHONY: update-states
 update-states: ## Write the states that the lifecycle tests see objects settle in, and what Argo CD is told about them.
@@ -120,10 +139,16 @@ build: ## Build bin/manager, bin/cloudsim and bin/kubectl-servicestage.
 	@install -m 755 cmd/kubectl-servicestage/kubectl_complete-servicestage bin/
 
 .PHONY: docker-build
-docker-build: ## Build the image IMG with the manager for linux/ARCH.
+docker-build: ## Build the image IMG with the manager for linux/ARCH (amd64, arm64), by CONTAINER_TOOL (docker, podman, buildah).
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/linux-$(ARCH)/manager ./cmd/manager
-	@$(CONTAINER_TOOL) build --platform linux/$(ARCH) --build-arg TARGETARCH=$(ARCH) --build-arg VERSION=$(VERSION) \
-	  --build-arg REVISION=$(REVISION) -t $(IMG) .
+	@touch -d @$(SOURCE_DATE_EPOCH) bin/linux-$(ARCH)/manager
+	@$(CONTAINER_TOOL) build --platform linux/$(ARCH) $(IMAGE_TIME) --build-arg TARGETARCH=$(ARCH) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$(REVISION) --build-arg CREATED=$$(date -u -d @$(SOURCE_DATE_EPOCH) +%FT%TZ) -t $(IMG) .
+
+.PHONY: simulator-image
+simulator-image: ## Build the image IMG with the simulated cloud, for tests in a cluster.
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false -ldflags '-s -w' -o bin/linux-$(ARCH)/cloudsim ./cmd/cloudsim
+	@$(CONTAINER_TOOL) build --platform linux/$(ARCH) --build-arg TARGETARCH=$(ARCH) -f test/cluster/simulator.Dockerfile -t $(IMG) .
 
 .PHONY: manifests
 manifests: ## Write dist/install.yaml: everything a cluster needs, with the image IMG.

@@ -16,6 +16,8 @@ const (
 	ConditionStalled = "Stalled"
 	// ConditionReferencesResolved says whether everything that the spec refers to was found and can be used.
 	ConditionReferencesResolved = "ReferencesResolved"
+	// ConditionValuesValid is False, and there only then, where values are not what their type says.
+	ConditionValuesValid = "ValuesValid"
 	// ConditionPaused is True while the annotation servicestage.dev/paused is "true".
 	ConditionPaused = "Paused"
 )
@@ -72,6 +74,8 @@ const (
 	ReasonNotReady = "NotReady"
 	// ReasonNotAllowed means that a reference may not be used from here.
 	ReasonNotAllowed = "NotAllowed"
+	// ReasonInvalidValue means that a value is not what its type says.
+	ReasonInvalidValue = "InvalidValue"
 	// ReasonAnnotation goes with Paused True.
 	ReasonAnnotation = "Annotation"
 )

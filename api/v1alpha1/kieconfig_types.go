@@ -169,7 +169,7 @@ type KieConfigStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	// +optional
 	Failures []KieItemFailure `json:"failures,omitempty"`
-	// Revision of the engine when the items were last looked at.
+	// Revision of the engine at which one of the items was last written.
 	// +optional
 	Revision int64 `json:"revision,omitempty"`
 	// Watch says how changes behind the operator's back are noticed: LongPoll (within two seconds) or Interval.

@@ -35,6 +35,7 @@ func parse(args []string) (*options, error) {
 	flags.BoolVar(&o.config.LeaderElection, "leader-elect", false, "Let one of several managers act; the others keep their caches warm.")
 	flags.StringVar(&o.config.LeaderElectionNamespace, "leader-election-namespace", "", "Namespace of the lease; the manager's own where empty.")
 	flags.Var((*list)(&o.config.WatchNamespaces), "watch-namespaces", "Namespaces to work in, separated by commas; all where left out.")
+	clusterAccounts := flags.Bool("cluster-accounts", true, "Serve ClusterCloudAccounts, which needs rights on them and on Namespaces in the whole cluster.")
 	flags.Var((*list)(&o.config.AllowEndpointHosts), "allow-endpoint-host", fmt.Sprintf(
 		"Hosts that the endpoints of accounts may name, separated by commas or given several times: host, host:port, *.suffix, or http://host[:port] for plain http. Replaces the default %s.", strings.Join(endpoint.DefaultPatterns(), ",")))
 	flags.DurationVar(&o.config.ResyncInterval, "resync-interval", 10*time.Minute, "How often the cloud is looked at for changes made behind the operator's back, for objects that set no spec.resyncInterval. At least 5s.")
@@ -48,6 +49,7 @@ func parse(args []string) (*options, error) {
 		return nil, err
 	}
 	o.qps = float32(*qps)
+	o.config.NoClusterAccounts = !*clusterAccounts
 	return o, o.validate(flags.Args())
 }
 

@@ -44,6 +44,8 @@ func TestParse(t *testing.T) {
 			o.config.MetricsAddress, o.config.ProbeAddress = "0", "127.0.0.1:1"
 		})},
 		{"--watch-namespaces=a,b --watch-namespaces=c", defaults(func(o *options) { o.config.WatchNamespaces = []string{"a", "b", "c"} })},
+		{"--cluster-accounts", defaults()},
+		{"--cluster-accounts=false", defaults(func(o *options) { o.config.NoClusterAccounts = true })},
 		{"--allow-endpoint-host=*.example.com,http://127.0.0.1:9090 -allow-endpoint-host cloud.internal:8443", defaults(func(o *options) {
 			o.config.AllowEndpointHosts = []string{"*.example.com", "http://127.0.0.1:9090", "cloud.internal:8443"}
 		})},

@@ -3,9 +3,10 @@
 #
 #   "$(hack/tools/tool.sh controller-gen)" --version
 #
-# The versions are the tool lines of hack/tools/go.mod and hack/tools/lint/go.mod, and for promtool those of
-# test/integrations/go.mod, whose tests use the same release of Prometheus. Binaries are kept outside the
-# checkout, keyed by what pins them, so that later runs and other checkouts start at once.
+# The versions are the tool lines of hack/tools/go.mod, and of the go.mod of hack/tools/lint, helm and sbom, whose
+# libraries would not agree with the others'; for promtool those of test/integrations/go.mod, whose tests use the same
+# release of Prometheus. Binaries are kept outside the checkout, keyed by what pins them, so that later runs and other
+# checkouts start at once.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -16,8 +17,21 @@ case "${1:-}" in
   setup-envtest)  module=$here package=sigs.k8s.io/controller-runtime/tools/setup-envtest ;;
   golangci-lint)  module=$here/lint package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint ;;
   promtool)       module=$here/../../test/integrations package=github.com/prometheus/prometheus/cmd/promtool ;;
-  *) echo "usage: tool.sh controller-gen|ginkgo|kustomize|setup-envtest|golangci-lint|promtool" >&2; exit 2 ;;
+  helm)           module=$here/helm package=helm.sh/helm/v3/cmd/helm ;;
+  cyclonedx-gomod) module=$here/sbom package=github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod ;;
+  *) echo "usage: tool.sh controller-gen|ginkgo|kustomize|setup-envtest|golangci-lint|promtool|helm|cyclonedx-gomod" >&2; exit 2 ;;
 esac
+
+# What a tool's own build would stamp into it. helm renders for the Kubernetes of its libraries where it asks no cluster.
+stamps() { # tool
+  [ "$1" = helm ] || return 0
+  local pin minor
+  pin=$(cd "$module" && go list -m -f '{{.Version}}' helm.sh/helm/v3)
+  minor=$(cd "$module" && go list -m -f '{{.Version}}' k8s.io/client-go | cut -d. -f2)
+  printf ' -X helm.sh/helm/v3/internal/version.version=%s -X helm.sh/helm/v3/internal/version.metadata=' "$pin"
+  printf ' -X helm.sh/helm/v3/pkg/%s.k8sVersionMajor=1' chartutil lint/rules
+  printf ' -X helm.sh/helm/v3/pkg/%s.k8sVersionMinor='"$minor" chartutil lint/rules
+}
 
 version=$(go env GOVERSION)
 key=$(cat "$module/go.mod" "$module/go.sum" | git hash-object --stdin | cut -c1-12)
@@ -28,7 +42,7 @@ if [ ! -x "$binary" ]; then
   mkdir -p "$dir"
   started=$SECONDS
   echo "tools: building $1 (the first time only)" >&2
-  (cd "$module" && GOOS='' GOARCH='' CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$binary.$$" "$package")
+  (cd "$module" && GOOS='' GOARCH='' CGO_ENABLED=0 go build -trimpath -ldflags="-s -w$(stamps "$1")" -o "$binary.$$" "$package")
   mv "$binary.$$" "$binary" # a rename, so that two builds at once cannot leave half a binary
   echo "tools: built $1 in $((SECONDS - started)) s" >&2
 fi

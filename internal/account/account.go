@@ -56,10 +56,18 @@ func RefKey(namespace string, ref v1alpha1.AccountReference) Key {
 type Resolver struct {
 	client client.Client
 	pool   *Pool
+	// namespacedOnly is set where ClusterCloudAccounts cannot be read.
+	namespacedOnly bool
 }
 
 // NewResolver returns a resolver that reads accounts through c and takes sessions from pool.
 func NewResolver(c client.Client, pool *Pool) *Resolver { return &Resolver{client: c, pool: pool} }
+
+// NamespacedOnly returns a resolver that refuses every ClusterCloudAccount, without a look at it: a manager that has
+// rights in its namespaces alone may not read them.
+func (r *Resolver) NamespacedOnly() *Resolver {
+	return &Resolver{client: r.client, pool: r.pool, namespacedOnly: true}
+}
 
 // Resolve returns the session of the account that ref names, for an object of the namespace. It returns an
 // *external.WaitError while the account is missing, is not ready, or may not be used. For deletion the session that
@@ -95,6 +103,9 @@ func (r *Resolver) get(ctx context.Context, namespace string, ref v1alpha1.Accou
 	var account Object = &v1alpha1.CloudAccount{}
 	where := "in namespace " + namespace
 	if ref.Kind == v1alpha1.AccountKindCluster {
+		if r.namespacedOnly {
+			return nil, waitFor(external.NotAllowed, true, "spec.accountRef: this operator was started with --cluster-accounts=false and may not use ClusterCloudAccount %q; delete this object and create it anew with a CloudAccount of namespace %s, or let the operator serve cluster accounts", ref.Name, namespace)
+		}
 		account, where = &v1alpha1.ClusterCloudAccount{}, "in the cluster"
 	}
 	err := r.client.Get(ctx, RefKey(namespace, ref), account)

@@ -121,6 +121,19 @@ func TestResolveCluster(t *testing.T) {
 	})
 }
 
+func TestNamespacedOnlyRefusesClusterAccountsWithoutALook(t *testing.T) {
+	w := newWorld(t)
+	w.put(w.account())
+	resolver := NewResolver(w.api, w.pool).NamespacedOnly()
+	for _, purpose := range []external.Purpose{external.ForSync, external.ForDelete} {
+		_, err := resolver.Resolve(t.Context(), "team", cluster, purpose)
+		waits(t, err, external.NotAllowed, true, `ClusterCloudAccount "shared"`, "--cluster-accounts=false", "CloudAccount of namespace team")
+		if session, err := resolver.Resolve(t.Context(), "team", namespaced, purpose); err != nil || session == nil {
+			t.Errorf("Resolve a CloudAccount = %v, %v", session, err)
+		}
+	}
+}
+
 func TestResolveForDeletionMakesDoWithTheLastSession(t *testing.T) {
 	w := newWorld(t)
 	resolver := NewResolver(w.api, w.pool)

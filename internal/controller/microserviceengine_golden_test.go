@@ -384,6 +384,12 @@ func TestEngineWaitsForItsPassword(t *testing.T) {
 	if err := created.bindFails(); err != nil {
 		t.Errorf("an engine that was created needs its password: %v", err)
 	}
+	// A password that the cloud would refuse is refused before anything is written down.
+	weak := engineOf(w, func(s *v1alpha1.MicroserviceEngineSpec) {
+		s.RootPasswordSecretRef = &v1alpha1.SecretKeyReference{Name: "keys", Key: "accessKey"}
+	})
+	fails(t, weak.bindFails(), clouderr.Invalid)
+
 	// But it does to be created once more.
 	if _, err := created.start(); err == nil {
 		t.Error("an engine is created again without its password")

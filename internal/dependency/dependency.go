@@ -82,8 +82,9 @@ func (r Reference) Guarding() Reference { r.Guards = true; return r }
 
 // Graph holds the references between all kinds.
 type Graph struct {
-	client client.Client
-	edges  []edge
+	client  client.Client
+	edges   []edge
+	without []schema.GroupVersionKind
 }
 
 // edge is a reference with what is derived from it once.
@@ -96,6 +97,13 @@ type edge struct {
 // NewGraph returns a graph that looks objects up through c.
 func NewGraph(c client.Client) *Graph { return &Graph{client: c} }
 
+// Without leaves out references to the given kinds, whose objects may not be read: none of them is indexed or watched.
+// It must be called before Add.
+func (g *Graph) Without(to ...schema.GroupVersionKind) *Graph {
+	g.without = append(g.without, to...)
+	return g
+}
+
 // Add declares references. It must be called before Index and Watch.
 func (g *Graph) Add(refs ...Reference) error {
 	for _, r := range refs {
@@ -106,6 +114,9 @@ func (g *Graph) Add(refs ...Reference) error {
 		to, err := apiutil.GVKForObject(r.To, g.client.Scheme())
 		if err != nil {
 			return fmt.Errorf("reference %s: %w", r.Field, err)
+		}
+		if slices.Contains(g.without, to) {
+			continue
 		}
 		g.edges = append(g.edges, edge{Reference: r, from: from, to: to, index: r.Field + "->" + to.Kind})
 	}

@@ -96,6 +96,36 @@ func (i indexer) IndexField(_ context.Context, obj client.Object, field string, 
 	return fake.AddIndex(i.api, obj, field, extract)
 }
 
+func TestWithoutLeavesAKindAlone(t *testing.T) {
+	_, api := newGraph(t)
+	indexed := map[string]bool{}
+	graph := NewGraph(api).Without(v1alpha1.GroupVersion.WithKind("ClusterCloudAccount"))
+	must(t, graph.Add(
+		New("spec.environmentRef", &v1alpha1.Application{}, &v1alpha1.Environment{}, environmentsOf, IDVersion[*v1alpha1.Environment]),
+		New("spec.accountRef", &v1alpha1.Environment{}, &v1alpha1.ClusterCloudAccount{}, sharedOf,
+			func(a *v1alpha1.ClusterCloudAccount) string { return a.Status.ProjectID }).AsInput().Guarding(),
+	))
+	must(t, graph.Index(t.Context(), fieldIndexer(func(field string) { indexed[field] = true })))
+	if diff := cmp.Diff(map[string]bool{"spec.environmentRef->Environment": true}, indexed); diff != "" {
+		t.Errorf("indexes (-want +got):\n%s", diff)
+	}
+	if inputs, err := graph.Inputs(t.Context(), env("dev")); inputs != "" || err != nil {
+		t.Errorf("Inputs = %q, %v, want none", inputs, err)
+	}
+	shared := &v1alpha1.ClusterCloudAccount{ObjectMeta: metav1.ObjectMeta{Name: "shared"}}
+	if names, err := graph.Dependants(t.Context(), shared); names != nil || err != nil {
+		t.Errorf("Dependants = %q, %v, want none", names, err)
+	}
+}
+
+// fieldIndexer is told the names of indexes.
+type fieldIndexer func(field string)
+
+func (f fieldIndexer) IndexField(_ context.Context, _ client.Object, field string, _ client.IndexerFunc) error {
+	f(field)
+	return nil
+}
+
 func TestDependants(t *testing.T) {
 	shared := &v1alpha1.ClusterCloudAccount{ObjectMeta: metav1.ObjectMeta{Name: "shared"}}
 	elsewhere := env("prod")

@@ -47,6 +47,15 @@ func ParseClaim(s string) (Claim, error) {
 	return Claim{Token: token, MintedAt: at}, nil
 }
 
+// clockSkew is how far the cloud's clock may be behind the operator's.
+const clockSkew = time.Minute
+
+// MadeSince says whether what was created at a time of the cloud's clock was created after the claim was minted; false
+// where the time is not known.
+func (c Claim) MadeSince(created time.Time) bool {
+	return !c.IsZero() && !created.IsZero() && created.After(c.MintedAt.Add(-clockSkew))
+}
+
 // IsZero says whether there is no claim.
 func (c Claim) IsZero() bool { return c.Token == "" }
 

@@ -88,6 +88,32 @@ type Describer[O client.Object, R any] interface {
 	Describe(observed *R) O
 }
 
+// Prober is implemented by resources whose connection is not the account's, and so may fail on its own account.
+type Prober interface {
+	// Probe makes sure that Create can be tried. It is called before the claim is minted, so that an object for which
+	// nothing can ever have been made is deleted without the connection.
+	Probe(ctx context.Context) error
+}
+
+// Keeper is implemented by resources that keep a record in the object's status beside what is observed, such as which
+// parts of the cloud resource are the object's own.
+type Keeper[O client.Object] interface {
+	// Keep is called once, before any other method, with a function that writes the record to the object's status at
+	// once: for what must be known after a crash before a call can be made.
+	Keep(write func(ctx context.Context) error)
+	// Record copies the record into the kind's own part of the object's status, and returns the kind's own conditions
+	// as they are now. It is called at the end of every pass, also of one that failed. It MUST be pure, and MUST NOT
+	// touch the common part of the status.
+	Record(obj O) []Condition
+}
+
+// Condition is one of a kind's own conditions, which its Definition names. It is there while Record returns it.
+type Condition struct {
+	Type, Reason, Message string
+	// True is set where the condition's status is True; it is False otherwise.
+	True bool
+}
+
 // Verb says what an operation does.
 type Verb string
 

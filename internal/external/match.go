@@ -3,8 +3,6 @@
 
 package external
 
-import "time"
-
 // Match is what a look for an object's cloud resource came to.
 type Match int
 
@@ -55,11 +53,6 @@ func MatchOf(candidates []Identity, claim Claim, adopt bool) (Match, Identity) {
 	}
 }
 
-// clockSkew is how far the cloud's clock may be behind the operator's.
-const clockSkew = time.Minute
-
 // madeSince says whether a resource that can carry no claim was made after the claim was minted: then it is ours, since
 // the natural key is unique and was free when the claim was minted.
-func madeSince(c Identity, claim Claim) bool {
-	return !c.CreatedAt.IsZero() && c.CreatedAt.After(claim.MintedAt.Add(-clockSkew))
-}
+func madeSince(c Identity, claim Claim) bool { return claim.MadeSince(c.CreatedAt) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -32,6 +33,7 @@ import (
 	"servicestage.dev/operator/internal/controller/cloudaccount"
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
+	"servicestage.dev/operator/internal/controller/kieconfig"
 	"servicestage.dev/operator/internal/controller/microserviceengine"
 	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/metrics"
@@ -54,6 +56,9 @@ type Config struct {
 	LeaderElectionNamespace string
 	// WatchNamespaces limits the manager to these; all where empty.
 	WatchNamespaces []string
+	// NoClusterAccounts lets the manager do without rights in the whole cluster: it neither reads ClusterCloudAccounts and
+	// Namespaces nor serves objects that refer to a ClusterCloudAccount.
+	NoClusterAccounts bool
 	// AllowEndpointHosts are the patterns of hosts that accounts may call; the vendors' domains where empty.
 	AllowEndpointHosts []string
 	// ResyncInterval of objects that name none themselves.
@@ -139,9 +144,8 @@ func options(cfg Config) ctrl.Options {
 // addControllers declares the references of all kinds, and then sets each kind up.
 func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *endpoint.Policy) error {
 	loopMetrics := metrics.New(cfg.Registry)
-	pool := account.NewPool(&account.Builder{
-		Reader: mgr.GetAPIReader(), Policy: policy, Metrics: cloudclient.NewMetrics(cfg.Registry), UserAgent: "servicestage-operator/" + cfg.Version,
-	})
+	callMetrics, userAgent := cloudclient.NewMetrics(cfg.Registry), "servicestage-operator/"+cfg.Version
+	pool := account.NewPool(&account.Builder{Reader: mgr.GetAPIReader(), Policy: policy, Metrics: callMetrics, UserAgent: userAgent})
 	cfg.Registry.MustRegister(pool, metrics.NewResources(mgr.GetCache(), mgr.GetScheme(), mgr.Elected()))
 	accounts := account.NewResolver(mgr.GetClient(), pool)
 	rt := reconciler.Runtime{
@@ -155,13 +159,28 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		ResyncInterval:          cfg.ResyncInterval,
 		MaxConcurrentReconciles: cfg.MaxConcurrentReconciles,
 	}
+	if cfg.NoClusterAccounts {
+		accounts = accounts.NamespacedOnly()
+		rt.Graph.Without(v1alpha1.GroupVersion.WithKind("ClusterCloudAccount"), corev1.SchemeGroupVersion.WithKind("Namespace"))
+	}
+	kieItems := kieconfig.NewInventory(mgr.GetClient())
+	if err := kieItems.SetUp(ctx, mgr); err != nil {
+		return err
+	}
+	metrics.SnapshotAges(cfg.Registry, kieItems.Ages)
 	controllers := []reconciler.Controller{
 		cloudaccount.Namespaced(pool),
-		cloudaccount.Cluster(pool),
 		environment.Definition(accounts, mgr.GetClient()),
 		application.Definition(accounts, mgr.GetClient(), mgr.GetAPIReader()),
 		component.Definition(accounts, mgr.GetClient()),
 		microserviceengine.Definition(accounts, mgr.GetAPIReader()),
+		kieconfig.Definition(kieconfig.Options{
+			Accounts: accounts, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Policy: policy, Metrics: callMetrics, UserAgent: userAgent,
+			ResyncInterval: cfg.ResyncInterval,
+		}, kieItems),
+	}
+	if !cfg.NoClusterAccounts {
+		controllers = append(controllers, cloudaccount.Cluster(pool))
 	}
 	for _, c := range controllers {
 		if err := c.Declare(rt.Graph); err != nil {
@@ -169,7 +188,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		}
 	}
 	if err := rt.Graph.Index(ctx, mgr.GetFieldIndexer()); err != nil {
-		return err
+		return installed(err)
 	}
 	for _, c := range controllers {
 		if err := c.SetUp(mgr, rt); err != nil {
@@ -177,4 +196,12 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		}
 	}
 	return nil
+}
+
+// installed says what to do where the API server does not know our kinds.
+func installed(err error) error {
+	if meta.IsNoMatchError(err) {
+		return fmt.Errorf("the CustomResourceDefinitions of this version are not installed; install them before the manager (crds.enabled of the chart, or config/crd): %w", err)
+	}
+	return err
 }

@@ -57,3 +57,29 @@ func (m *Metrics) OperationEnded(controller, verb string, succeeded bool, took t
 	}
 	m.operations.WithLabelValues(controller, verb, result).Observe(took.Seconds())
 }
+
+// SnapshotAges registers the ages of what is known of engines' configuration items, as ages tells them by feed.
+func SnapshotAges(r prometheus.Registerer, ages func() map[string]time.Duration) {
+	r.MustRegister(&snapshotAges{ages: ages, desc: prometheus.NewDesc(snapshotAge.Name, snapshotAge.Help, []string{"feed"}, nil)})
+}
+
+var snapshotAge = prometheus.GaugeOpts{
+	Name: "servicestage_kie_snapshot_age_seconds",
+	Help: "How long ago an engine last told its configuration items, or that they have not changed.",
+}
+
+// snapshotAges asks when it is asked: an age grows by itself.
+type snapshotAges struct {
+	ages func() map[string]time.Duration
+	desc *prometheus.Desc
+}
+
+// Describe is part of a collector.
+func (s *snapshotAges) Describe(out chan<- *prometheus.Desc) { out <- s.desc }
+
+// Collect is part of a collector.
+func (s *snapshotAges) Collect(out chan<- prometheus.Metric) {
+	for feed, age := range s.ages() {
+		out <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, age.Seconds(), feed)
+	}
+}

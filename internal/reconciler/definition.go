@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -41,6 +42,21 @@ type Definition[O Object, R any] struct {
 	// Publish says what an object has written to a ConfigMap or Secret of its namespace, from its own spec and status
 	// alone; nil for kinds that write nothing. Pure.
 	Publish func(O) Publication
+	// Conditions of the kind's own, which its resources state as external.Keepers.
+	Conditions []string
+	// Inventory is set where lists that many objects share tell what moved in the cloud.
+	Inventory Inventory
+}
+
+// Inventory knows from shared lists what moved in the cloud, and wakes the objects that it concerns.
+type Inventory interface {
+	// Moved says whether what the object is about has moved since it was last looked at. It is true for an object that
+	// this process never looked at.
+	Moved(object types.NamespacedName) bool
+	// Forget is told of objects that are gone.
+	Forget(object types.NamespacedName)
+	// Wake adds to the kind's controller what wakes objects.
+	Wake(b *builder.Builder)
 }
 
 // Accounts is told when the cloud refuses the credentials of an account.
@@ -102,6 +118,9 @@ func (d Definition[O, R]) SetUp(mgr ctrl.Manager, rt Runtime) error {
 		WithOptions(controller.Options{MaxConcurrentReconciles: rt.MaxConcurrentReconciles})
 	if err := rt.Graph.Watch(b, d.New()); err != nil {
 		return err
+	}
+	if d.Inventory != nil {
+		d.Inventory.Wake(b)
 	}
 	if err := b.Complete(l); err != nil {
 		return fmt.Errorf("set up the controller %s: %w", d.Name, err)

@@ -48,6 +48,7 @@ func (p *pass[O, R]) remove(ctx context.Context) (outcome, error) {
 	if p.resource, err = p.Kind.Bind(ctx, p.obj, external.ForDelete); err != nil {
 		return p.cannotDelete(err), nil
 	}
+	p.keepRecord()
 	return p.removeFromCloud(ctx)
 }
 

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -39,8 +41,12 @@ type pass[O Object, R any] struct {
 	claim    external.Claim
 	// minted is set where this pass minted the claim.
 	minted bool
+	// before is the object as the API server holds it.
+	before O
 	// inputs is the version of what the object refers to.
 	inputs string
+	// early is set where the pass came before the resync interval was over, because something moved in the cloud.
+	early bool
 	// observed is what the cloud holds, once that is known.
 	observed *R
 	// candidate is what the last search decided on, as a list shows it.
@@ -54,24 +60,34 @@ func (l *loop[O, R]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	obj := l.New()
 	if err := l.Client.Get(ctx, req.NamespacedName, obj); err != nil {
 		l.backoffs.reset(req.NamespacedName)
+		if apierrors.IsNotFound(err) {
+			l.forget(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	before, ok := obj.DeepCopyObject().(O)
 	if !ok {
 		return ctrl.Result{}, fmt.Errorf("a copy of %T is no %T", obj, obj)
 	}
-	p := &pass[O, R]{loop: l, obj: obj}
+	p := &pass[O, R]{loop: l, obj: obj, before: before}
 	o, err := p.run(ctx)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	o, unpublished := p.publish(ctx, o)
 	o.events = append(p.events, o.events...)
-	result, err := l.settle(ctx, before, p, o)
+	result, err := l.settle(ctx, p, o)
 	if err == nil {
 		err = unpublished // after status: what the cloud did must be written down first
 	}
 	return result, err
+}
+
+// forget tells the kind's inventory that an object is gone.
+func (l *loop[O, R]) forget(key types.NamespacedName) {
+	if l.Inventory != nil {
+		l.Inventory.Forget(key)
+	}
 }
 
 // run decides what the object needs, and does it.
@@ -87,13 +103,19 @@ func (p *pass[O, R]) run(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	if due := freshFor(p.obj, p.inputs, p.ResyncInterval, p.Clock.Now()); due > 0 {
-		return isFresh(due), nil
+		if p.early = p.Inventory != nil && p.Inventory.Moved(client.ObjectKeyFromObject(p.obj)); !p.early {
+			return isFresh(due), nil
+		}
 	}
 	if p.claim, err = external.ParseClaim(p.obj.GetAnnotations()[v1alpha1.ClaimAnnotation]); err != nil {
 		return stuck("Invalid", v1alpha1.ReasonRejected, fmt.Sprintf("metadata.annotations[%s]: %v", v1alpha1.ClaimAnnotation, err), p.resync()), nil
 	}
 	if err := p.bind(ctx); err != nil {
-		return p.failed("resolve what the spec refers to", "", err), nil
+		doing := "resolve what the spec refers to"
+		if clouderr.Is(err, clouderr.Invalid) {
+			doing = "carry out the spec"
+		}
+		return p.failed(doing, "", err), nil
 	}
 	if op := p.status().Operation; op != nil {
 		return p.poll(ctx, *op)
@@ -113,6 +135,7 @@ func (p *pass[O, R]) bind(ctx context.Context) error {
 			return err
 		}
 		p.resource = resource
+		p.keepRecord()
 		inputs, err := p.inputsOf(ctx)
 		if err != nil || inputs == p.inputs {
 			return err
@@ -121,6 +144,26 @@ func (p *pass[O, R]) bind(ctx context.Context) error {
 	}
 	p.inputs = "" // they never came to rest: look again
 	return nil
+}
+
+// keepRecord gives a resource that keeps a record the means to write it down before the pass ends.
+func (p *pass[O, R]) keepRecord() {
+	keeper, ok := p.resource.(external.Keeper[O])
+	if !ok {
+		return
+	}
+	keeper.Keep(func(ctx context.Context) error {
+		keeper.Record(p.obj)
+		if err := WriteStatus(ctx, p.Client, p.before, p.obj); err != nil {
+			return err
+		}
+		written, ok := p.obj.DeepCopyObject().(O)
+		if !ok {
+			return fmt.Errorf("a copy of %T is no %T", p.obj, p.obj)
+		}
+		p.before = written
+		return nil
+	})
 }
 
 // inputsOf identifies what, beside the spec, the object must be looked at for again.
@@ -290,6 +333,11 @@ func (p *pass[O, R]) ambiguous() outcome {
 // create makes the cloud resource. The claim is written first: whatever happens after the call, the resource is found
 // again by it.
 func (p *pass[O, R]) create(ctx context.Context) (outcome, bool, error) {
+	if prober, ok := p.resource.(external.Prober); ok && p.claim.IsZero() {
+		if err := prober.Probe(ctx); err != nil {
+			return p.failed(fmt.Sprintf("create the %s", p.noun), v1alpha1.OperationCreate, err), false, nil
+		}
+	}
 	if err := p.mint(ctx); err != nil {
 		return outcome{}, false, err
 	}
@@ -371,7 +419,7 @@ func (p *pass[O, R]) converge(ctx context.Context) outcome {
 // update changes what differs.
 func (p *pass[O, R]) update(ctx context.Context, changes external.Changes) outcome {
 	drift := len(changes.Paths) > 0 && p.wasSynced()
-	log.FromContext(ctx).Info("Updating in the cloud", "resource", p.noun, "id", p.status().ID, "paths", changes.Paths, "drift", drift)
+	log.FromContext(ctx).Info("Updating in the cloud", "resource", p.noun, "id", p.status().ID, "paths", conditions.Enumerate(changes.Paths), "drift", drift)
 	observed, op, err := p.resource.Update(ctx, p.observed, changes, p.claim)
 	if err != nil {
 		p.recordPart(observed)

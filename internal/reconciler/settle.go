@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,13 +24,14 @@ import (
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/conditions"
+	"servicestage.dev/operator/internal/external"
 )
 
 // FieldOwner is the field manager of the operator's writes.
 const FieldOwner = "servicestage-operator"
 
 // settle carries out what a pass came to: the only place that writes status, events and metrics.
-func (l *loop[O, R]) settle(ctx context.Context, before O, p *pass[O, R], o outcome) (ctrl.Result, error) {
+func (l *loop[O, R]) settle(ctx context.Context, p *pass[O, R], o outcome) (ctrl.Result, error) {
 	if o.cause != nil {
 		log.FromContext(ctx).Info("Reconciliation did not finish", "class", o.class, "error", o.cause.Error())
 	}
@@ -41,15 +43,21 @@ func (l *loop[O, R]) settle(ctx context.Context, before O, p *pass[O, R], o outc
 			return ctrl.Result{}, err
 		}
 		l.backoffs.reset(client.ObjectKeyFromObject(p.obj))
+		l.forget(client.ObjectKeyFromObject(p.obj))
 	}
 	if !o.untouched {
-		state(p.obj, o, p.inputs, metav1.NewTime(l.Clock.Now()))
-		if err := WriteStatus(ctx, l.Client, before, p.obj); err != nil {
+		looked := metav1.NewTime(l.Clock.Now())
+		if was := p.status().LastSyncTime; p.early && was != nil {
+			looked = *was // it moves once per interval, whatever moves in between
+		}
+		state(p.obj, o, p.inputs, looked)
+		p.stateOwn()
+		if err := WriteStatus(ctx, l.Client, p.before, p.obj); err != nil {
 			return ctrl.Result{}, err
 		}
-		l.announce(before, p.obj, o)
+		l.announce(p.before, p.obj, o)
 	}
-	if op := endedOperation(before.CommonStatus().Operation, p.status().Operation, o.finalize); op != nil {
+	if op := endedOperation(p.before.CommonStatus().Operation, p.status().Operation, o.finalize); op != nil {
 		succeeded := o.ready.reason != v1alpha1.ReasonUnhealthy
 		l.Metrics.OperationEnded(l.Name, string(op.Verb), succeeded, l.Clock.Now().Sub(op.StartedAt.Time))
 	}
@@ -114,6 +122,38 @@ func state(obj Object, o outcome, inputs string, now metav1.Time) {
 	if o.synchronized {
 		status.LastSyncTime = new(now.Rfc3339Copy())
 		status.ObservedInputs = inputs
+	}
+}
+
+// stateOwn writes what the kind's resource keeps, and the conditions of the kind's own. Where a pass came to no resource
+// they stay as they are.
+func (p *pass[O, R]) stateOwn() {
+	status := p.status()
+	keeper, ok := p.resource.(external.Keeper[O])
+	if !ok {
+		for _, own := range p.Conditions {
+			if c := meta.FindStatusCondition(status.Conditions, own); c != nil {
+				kept := *c
+				kept.ObservedGeneration = status.ObservedGeneration
+				conditions.Set(&status.Conditions, kept)
+			}
+		}
+		return
+	}
+	told := keeper.Record(p.obj)
+	for _, own := range p.Conditions {
+		if !slices.ContainsFunc(told, func(c external.Condition) bool { return c.Type == own }) {
+			meta.RemoveStatusCondition(&status.Conditions, own)
+		}
+	}
+	for _, c := range told {
+		is := metav1.ConditionFalse
+		if c.True {
+			is = metav1.ConditionTrue
+		}
+		conditions.Set(&status.Conditions, metav1.Condition{
+			Type: c.Type, Status: is, Reason: c.Reason, Message: c.Message, ObservedGeneration: status.ObservedGeneration,
+		})
 	}
 }
 

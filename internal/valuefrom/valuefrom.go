@@ -18,6 +18,38 @@ import (
 	"servicestage.dev/operator/internal/external"
 )
 
+// Once returns a reader that reads each object from live at most once, Secrets and ConfigMaps, for one pass over an
+// object that takes many values from few of them. It must not outlive the pass, and is not safe for concurrent use.
+func Once(live client.Reader) client.Reader { return &once{Reader: live, got: map[string]answer{}} }
+
+type once struct {
+	client.Reader
+	got map[string]answer
+}
+
+type answer struct {
+	object client.Object
+	err    error
+}
+
+// Get returns what the first Get of the same object returned.
+func (o *once) Get(ctx context.Context, key client.ObjectKey, into client.Object, options ...client.GetOption) error {
+	name := fmt.Sprintf("%T %s", into, key)
+	known, found := o.got[name]
+	if !found {
+		known = answer{object: into, err: o.Reader.Get(ctx, key, into, options...)}
+		o.got[name] = known
+		return known.err
+	}
+	switch from := known.object.(type) {
+	case *corev1.Secret:
+		from.DeepCopyInto(into.(*corev1.Secret))
+	case *corev1.ConfigMap:
+		from.DeepCopyInto(into.(*corev1.ConfigMap))
+	}
+	return known.err
+}
+
 // Read returns the value that source selects in the namespace, and the version of the object that holds it. It returns
 // an *external.WaitError that names the field while the object or the key is missing.
 func Read(ctx context.Context, reader client.Reader, namespace, field string, source v1alpha1.ValueSource) (value, version string, err error) {

@@ -149,7 +149,9 @@ func validations(kind string) []validation {
 	root := crds[kind].Spec.Versions[0].Schema.OpenAPIV3Schema
 	var out []validation
 	walk(root, "", func(path string, schema *apiextensionsv1.JSONSchemaProps) {
-		out = append(out, validationsAt(path, schema)...)
+		if !refusedAltogether(kind, path) {
+			out = append(out, validationsAt(path, schema)...)
+		}
 	})
 	return out
 }

@@ -112,6 +112,8 @@ func fieldRows(kind string) []fieldRow {
 		return join(resourceRows(), componentRows())
 	case engine:
 		return join(commonRows(), engineRows())
+	case kieConfig:
+		return join(withoutImport(commonRows()), kieConfigRows())
 	default:
 		panic("no rows for " + kind)
 	}

@@ -22,11 +22,12 @@ const (
 	application         = "Application"
 	component           = "Component"
 	engine              = "MicroserviceEngine"
+	kieConfig           = "KieConfig"
 )
 
 var (
-	cloudResources = []string{environment, application, component, engine}
-	everyKind      = []string{cloudAccount, clusterCloudAccount, environment, application, component, engine}
+	cloudResources = []string{environment, application, component, engine, kieConfig}
+	everyKind      = []string{cloudAccount, clusterCloudAccount, environment, application, component, engine, kieConfig}
 )
 
 // minimal holds the least that each kind accepts.
@@ -37,6 +38,7 @@ var minimal = map[string]string{
 	application:         `{}`,
 	component:           minimalComponent,
 	engine:              minimalEngine,
+	kieConfig:           minimalKieConfig,
 }
 
 const completeAccountSpec = `
@@ -129,6 +131,7 @@ status:` + completeResourceStatus + inEnterpriseProject + `  name: shop
 `,
 	component: completeComponent,
 	engine:    completeEngine,
+	kieConfig: completeKieConfig,
 }
 
 // newObject makes an object of the kind from YAML, patched as a JSON merge patch does it: null removes.

@@ -46,6 +46,8 @@ func ruleRows(kind string) []ruleRow {
 		return slices.Concat(resourceRules(), componentRules())
 	case engine:
 		return slices.Concat(commonRules(), engineRules())
+	case kieConfig:
+		return slices.Concat(withoutImportRules(commonRules()), kieConfigRules())
 	default:
 		panic("no rules for " + kind)
 	}

@@ -40,7 +40,7 @@ func ReadManifests(paths ...string) ([]*unstructured.Unstructured, error) {
 			if err != nil {
 				return nil, err
 			}
-			found, err := parseManifest(content)
+			found, err := ParseManifests(content)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}
@@ -50,7 +50,8 @@ func ReadManifests(paths ...string) ([]*unstructured.Unstructured, error) {
 	return objects, nil
 }
 
-func parseManifest(content []byte) ([]*unstructured.Unstructured, error) {
+// ParseManifests reads the objects of YAML documents, in order.
+func ParseManifests(content []byte) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content)))
 	for {

@@ -34,6 +34,8 @@ type ControlPlaneOptions struct {
 	// CRDs are files or folders with CustomResourceDefinitions to install; config/crd/bases of the checkout where left
 	// out.
 	CRDs []string
+	// NoCRDs leaves them out: they come with what is to be tested.
+	NoCRDs bool
 	// Audit keeps a log of every request, for ControlPlane.Audit.
 	Audit bool
 	// Dir is where data, keys and logs go. A temporary folder, removed by Stop, where left out.
@@ -106,8 +108,10 @@ func StartControlPlane(ctx context.Context, o ControlPlaneOptions) (_ *ControlPl
 	if err := cp.startAPIServer(ctx, o, etcdURL, ports[2]); err != nil {
 		return nil, err
 	}
-	if _, err := envtest.InstallCRDs(cp.Config, envtest.CRDInstallOptions{Paths: o.CRDs, ErrorIfPathMissing: true}); err != nil {
-		return nil, fmt.Errorf("installing the CRDs of %v: %w", o.CRDs, err)
+	if !o.NoCRDs {
+		if _, err := envtest.InstallCRDs(cp.Config, envtest.CRDInstallOptions{Paths: o.CRDs, ErrorIfPathMissing: true}); err != nil {
+			return nil, fmt.Errorf("installing the CRDs of %v: %w", o.CRDs, err)
+		}
 	}
 	if err := cp.startControllerManager(ctx, o.Assets, ports[3]); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 )
 
 // ManagerOptions says how to run the manager.
@@ -17,7 +18,7 @@ type ManagerOptions struct {
 	Binary string
 	// Kubeconfig is whom it is in the cluster.
 	Kubeconfig string
-	// Args are flags besides those that the rig sets: --kubeconfig and the addresses it serves on.
+	// Args are flags besides those that the rig sets, which win: --kubeconfig and the addresses it serves on.
 	Args []string
 	// Env is added to this program's environment.
 	Env []string
@@ -46,11 +47,11 @@ func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	args := append([]string{
-		"--kubeconfig=" + o.Kubeconfig,
-		"--metrics-bind-address=" + loopback(ports[0]),
-		"--health-probe-bind-address=" + loopback(ports[1]),
-	}, o.Args...)
+	args := append(slices.Clone(o.Args),
+		"--kubeconfig="+o.Kubeconfig,
+		"--metrics-bind-address="+loopback(ports[0]),
+		"--health-probe-bind-address="+loopback(ports[1]),
+	)
 	p, err := startReady(ctx, command{name: o.Name, path: o.Binary, args: args, env: o.Env, dir: o.Dir},
 		probeHTTP(http.DefaultClient, "http://"+loopback(ports[1])+"/readyz"))
 	if err != nil {

@@ -6,6 +6,7 @@ package rig
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -30,21 +31,56 @@ func Samples(namespace, simulatorURL string, keys Keys) ([]*unstructured.Unstruc
 	}
 	for _, object := range objects {
 		object.SetNamespace(namespace)
+	}
+	return objects, simulate(objects, simulatorURL, keys)
+}
+
+// AllSamples returns Samples with a component, an engine, and what an engine holds: at least one object of every kind that
+// is in a namespace.
+func AllSamples(namespace, simulatorURL string, keys Keys) ([]*unstructured.Unstructured, error) {
+	samples, err := Samples(namespace, simulatorURL, keys)
+	if err != nil {
+		return nil, err
+	}
+	component, err := ComponentSample(namespace, "container_image.yaml")
+	if err != nil {
+		return nil, err
+	}
+	engine, err := EngineSample(namespace, "Simulated-1")
+	return slices.Concat(samples, component, engine), err
+}
+
+// ClusterSamples returns config/samples/cluster in the same way.
+func ClusterSamples(simulatorURL string, keys Keys) ([]*unstructured.Unstructured, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	objects, err := ReadManifests(filepath.Join(root, "config", "samples", "cluster"))
+	if err != nil {
+		return nil, err
+	}
+	return objects, simulate(objects, simulatorURL, keys)
+}
+
+// simulate puts keys into Secrets and a simulator's address into accounts.
+func simulate(objects []*unstructured.Unstructured, url string, keys Keys) error {
+	for _, object := range objects {
 		var err error
 		switch object.GetKind() {
 		case "Secret":
 			err = unstructured.SetNestedStringMap(object.Object,
 				map[string]string{"accessKey": keys.AccessKey, "secretKey": keys.SecretKey}, "stringData")
-		case "CloudAccount":
+		case "CloudAccount", "ClusterCloudAccount":
 			err = unstructured.SetNestedStringMap(object.Object, map[string]string{
-				"iam": simulatorURL, "servicestage": simulatorURL, "cse": simulatorURL, "vpc": simulatorURL,
+				"iam": url, "servicestage": url, "cse": url, "vpc": url,
 			}, "spec", "endpoints")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("sample %s %s: %w", object.GetKind(), object.GetName(), err)
+			return fmt.Errorf("sample %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 	}
-	return objects, nil
+	return nil
 }
 
 // ComponentSample returns the objects of a file in config/samples/components for a namespace.

@@ -23,6 +23,8 @@ import (
 type Sim struct {
 	// URL of the simulator, the endpoint of every service.
 	URL string
+	// HTTP reaches it; http.DefaultClient where left out.
+	HTTP *http.Client
 }
 
 // Call is one entry of the simulator's call log.
@@ -200,7 +202,11 @@ func (s *Sim) do(ctx context.Context, method, path string, body any) ([]byte, er
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	client := s.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type KieConfigStatusApplyConfiguration struct {
 	Summary *string `json:"summary,omitempty"`
 	// Failures are the first ten items that could not be written.
 	Failures []KieItemFailureApplyConfiguration `json:"failures,omitempty"`
-	// Revision of the engine when the items were last looked at.
+	// Revision of the engine at which one of the items was last written.
 	Revision *int64 `json:"revision,omitempty"`
 	// Watch says how changes behind the operator's back are noticed: LongPoll (within two seconds) or Interval.
 	Watch *string `json:"watch,omitempty"`

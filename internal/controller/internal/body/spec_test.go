@@ -4,6 +4,7 @@
 package body
 
 import (
+	cmpor "cmp"
 	"encoding/json"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 	"servicestage.dev/operator/api/v1alpha1"
 )
 
-// equalSpecs compares specs; an empty value of a variable is none.
+// equalSpecs compares specs; an empty value of a variable is none, and what a log leaves out is what it stands for.
 var equalSpecs = cmp.Options{
 	cmpopts.EquateEmpty(),
 	cmp.Comparer(func(a, b resource.Quantity) bool { return a.Cmp(b) == 0 }),
@@ -26,6 +27,9 @@ var equalSpecs = cmp.Options{
 			return *e.Value
 		}
 		return a.Name == b.Name && value(a) == value(b) && cmp.Equal(a.ValueFrom, b.ValueFrom)
+	}),
+	cmp.Transformer("whole", func(l v1alpha1.LogCollection) [4]string {
+		return [4]string{l.Path, l.HostPath, cmpor.Or(l.HostExtendPath, "None"), cmpor.Or(l.Rotate, "Hourly")}
 	}),
 }
 

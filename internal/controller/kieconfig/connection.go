@@ -1,0 +1,296 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kieconfig
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient"
+	"servicestage.dev/operator/internal/cloudclient/clouderr"
+	"servicestage.dev/operator/internal/cloudclient/cse"
+	"servicestage.dev/operator/internal/cloudclient/kie"
+	"servicestage.dev/operator/internal/controller/internal/items"
+	"servicestage.dev/operator/internal/external"
+	"servicestage.dev/operator/internal/valuefrom"
+)
+
+// connection is a way to an engine, before it is opened.
+type connection struct {
+	// id of the engine, as status has it.
+	id string
+	// label names the engine in metrics.
+	label string
+	// key is the same where calls would be: addresses, versions of credentials, trust.
+	key string
+	// secret names where the password is from; "" where there is none.
+	secret string
+	// address to name where it cannot be reached, and the field that it comes from.
+	address string
+	open    func() (items.Store, error)
+}
+
+// connect finds out how the engine is reached. It reads Secrets and ConfigMaps through live.
+func (k kind) connect(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, purpose external.Purpose) (*connection, error) {
+	if obj.Spec.Endpoint != nil {
+		return k.toEndpoint(ctx, live, obj)
+	}
+	engine, err := k.engine(ctx, obj)
+	if err != nil {
+		return nil, err
+	}
+	if why := unavailable(engine); why != "" {
+		return nil, waitFor(external.WaitForReference, external.NotReady, false, "spec.engineRef: MicroserviceEngine %q cannot be used: %s", engine.Name, why)
+	}
+	if obj.Spec.Access == v1alpha1.KieAccessGateway {
+		return k.throughGateway(ctx, obj, engine, purpose)
+	}
+	return k.toEngine(ctx, live, obj, engine)
+}
+
+func (k kind) engine(ctx context.Context, obj *v1alpha1.KieConfig) (*v1alpha1.MicroserviceEngine, error) {
+	if obj.Spec.EngineRef == nil {
+		return nil, clouderr.New(clouderr.Invalid, "spec: set engineRef or endpoint")
+	}
+	engine := &v1alpha1.MicroserviceEngine{}
+	err := k.Client.Get(ctx, types.NamespacedName{Namespace: obj.Namespace, Name: obj.Spec.EngineRef.Name}, engine)
+	if apierrors.IsNotFound(err) {
+		return nil, waitFor(external.WaitForReference, external.NotFound, false,
+			"spec.engineRef: there is no MicroserviceEngine %q in namespace %s; create it, or create a new KieConfig that names another", obj.Spec.EngineRef.Name, obj.Namespace)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("spec.engineRef: %w", err)
+	}
+	return engine, nil
+}
+
+// toEngine connects to the addresses of an engine that the cloud told.
+func (k kind) toEngine(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, engine *v1alpha1.MicroserviceEngine) (*connection, error) {
+	at := engine.Status.Endpoints
+	config := kie.Config{
+		KieAddresses:           addresses(at.Kie, at.PublicKie),
+		ServiceCenterAddresses: addresses(at.ServiceCenter, at.PublicServiceCenter),
+	}
+	if len(config.KieAddresses) == 0 {
+		return nil, waitFor(external.WaitForReference, external.NotReady, false, "spec.engineRef: MicroserviceEngine %q has no address of a configuration center yet", engine.Name)
+	}
+	c := &connection{id: engine.Status.ID, label: engine.Namespace + "/" + engine.Name, address: config.KieAddresses[0]}
+	source := passwordSource{field: "spec.authSecretRef"}
+	authType := cmp.Or(engine.Status.AuthType, string(engine.Spec.AuthType))
+	switch root := engine.Spec.RootPasswordSecretRef; {
+	case obj.Spec.AuthSecretRef != nil:
+		source.name = obj.Spec.AuthSecretRef.Name
+	case authType != string(v1alpha1.EngineAuthRBAC):
+	case root != nil:
+		source = passwordSource{
+			field: fmt.Sprintf("spec.rootPasswordSecretRef of MicroserviceEngine %q", engine.Name),
+			name:  root.Name, key: root.Key, username: kie.DefaultUsername,
+		}
+	default:
+		return nil, waitFor(external.WaitForCredentials, external.NotFound, true,
+			"spec.authSecretRef: MicroserviceEngine %q asks for a login and its spec.rootPasswordSecretRef names no Secret; name one with the keys username and password", engine.Name)
+	}
+	return k.direct(ctx, live, obj, c, config, source)
+}
+
+// addresses lists those of both entry points, the ones in the VPC first.
+func addresses(points ...v1alpha1.EngineEntryPoint) []string {
+	var all []string
+	for _, p := range points {
+		for _, address := range []string{p.Master, p.Slave, p.MasterIPv6, p.SlaveIPv6} {
+			if address != "" {
+				all = append(all, address)
+			}
+		}
+	}
+	return all
+}
+
+// toEndpoint connects to addresses that a user wrote: only those that the operator's flag allows.
+func (k kind) toEndpoint(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig) (*connection, error) {
+	at := obj.Spec.Endpoint
+	for _, address := range []struct{ field, url string }{
+		{"spec.endpoint.kie", at.Kie},
+		{"spec.endpoint.serviceCenter", at.ServiceCenter},
+	} {
+		if address.url == "" {
+			continue
+		}
+		if err := k.Policy.Check(address.url); err != nil {
+			return nil, clouderr.New(clouderr.Invalid, "%s: %s", address.field, clouderr.UserMessage(err))
+		}
+	}
+	config := kie.Config{KieAddresses: []string{at.Kie}, Policy: k.Policy}
+	source := passwordSource{field: "spec.authSecretRef"}
+	if obj.Spec.AuthSecretRef != nil {
+		config.ServiceCenterAddresses = []string{at.ServiceCenter}
+		source.name = obj.Spec.AuthSecretRef.Name
+	}
+	c := &connection{id: at.Kie, label: at.Kie, address: at.Kie}
+	if parsed, err := url.Parse(at.Kie); err == nil {
+		c.label = parsed.Host
+	}
+	return k.direct(ctx, live, obj, c, config, source)
+}
+
+// passwordSource is the Secret that a password is from. Without a key it is one with the keys username and password.
+type passwordSource struct {
+	field, name, key, username string
+}
+
+// direct completes a connection that goes straight to addresses.
+func (k kind) direct(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, c *connection, config kie.Config, source passwordSource) (*connection, error) {
+	config.Account, config.UserAgent, config.Metrics = c.label, k.UserAgent, k.Metrics
+	version := ""
+	if source.name != "" {
+		secret := &corev1.Secret{}
+		err := live.Get(ctx, types.NamespacedName{Namespace: obj.Namespace, Name: source.name}, secret)
+		if apierrors.IsNotFound(err) {
+			return nil, waitFor(external.WaitForCredentials, external.NotFound, false, "%s: there is no Secret %q in namespace %s", source.field, source.name, obj.Namespace)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: read Secret %s/%s: %w", source.field, obj.Namespace, source.name, err)
+		}
+		key := cmp.Or(source.key, "password")
+		config.Username = cmp.Or(source.username, strings.TrimSpace(string(secret.Data["username"])), kie.DefaultUsername)
+		config.Password = string(secret.Data[key])
+		if config.Password == "" {
+			return nil, waitFor(external.WaitForCredentials, external.NotFound, false, "%s: Secret %q has no key %q, or it is empty", source.field, source.name, key)
+		}
+		version = fmt.Sprintf("%s/%s/%s", secret.UID, secret.ResourceVersion, key)
+		c.secret = fmt.Sprintf("Secret %q (%s)", source.name, source.field)
+	}
+	trust, err := trust(ctx, live, obj, &config)
+	if err != nil {
+		return nil, err
+	}
+	c.key = hash("engine", c.id, strings.Join(config.KieAddresses, " "), strings.Join(config.ServiceCenterAddresses, " "), config.Username, version, trust)
+	c.open = func() (items.Store, error) {
+		opened, err := kie.New(config)
+		if err != nil {
+			return nil, err
+		}
+		return items.NewEngine(opened), nil
+	}
+	return c, nil
+}
+
+// trust fills in what the engine's certificate is checked by, and returns a text that identifies it.
+func trust(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, config *kie.Config) (string, error) {
+	if obj.Spec.TLS == nil {
+		return "", nil
+	}
+	config.InsecureSkipVerify = obj.Spec.TLS.InsecureSkipVerify
+	if obj.Spec.TLS.CABundleRef == nil {
+		return fmt.Sprint(config.InsecureSkipVerify), nil
+	}
+	bundle, _, err := valuefrom.Read(ctx, live, obj.Namespace, "spec.tls.caBundleRef", *obj.Spec.TLS.CABundleRef)
+	if err != nil {
+		return "", err
+	}
+	config.RootCAs = x509.NewCertPool()
+	if !config.RootCAs.AppendCertsFromPEM([]byte(bundle)) {
+		return "", clouderr.New(clouderr.Invalid, "spec.tls.caBundleRef: it holds no PEM certificate")
+	}
+	return fmt.Sprint(config.InsecureSkipVerify, " ", hash(bundle)), nil
+}
+
+// throughGateway connects by import and export.
+func (k kind) throughGateway(ctx context.Context, obj *v1alpha1.KieConfig, engine *v1alpha1.MicroserviceEngine, purpose external.Purpose) (*connection, error) {
+	session, err := k.Accounts.Resolve(ctx, obj.Namespace, obj.Spec.AccountRef, purpose)
+	if err != nil {
+		return nil, err
+	}
+	return &connection{
+		id: engine.Status.ID, label: engine.Namespace + "/" + engine.Name,
+		// An account whose credentials change has another client.
+		key: hash("gateway", engine.Status.ID, engine.Status.EnterpriseProjectID, fmt.Sprintf("%p", session.Cloud)),
+		open: func() (items.Store, error) {
+			return items.NewGateway(cse.New(session.Cloud), engine.Status.EnterpriseProjectID, engine.Status.ID), nil
+		},
+	}, nil
+}
+
+// gone says whether the engine that held an object's items is gone, or will go with all that is in it.
+func (k kind) gone(ctx context.Context, obj *v1alpha1.KieConfig) (bool, error) {
+	if obj.Spec.EngineRef == nil {
+		return false, nil
+	}
+	engine, err := k.engine(ctx, obj)
+	var wait *external.WaitError
+	if errors.As(err, &wait) {
+		return false, nil // nobody can say what became of it
+	}
+	if err != nil {
+		return false, err
+	}
+	spec := engine.Spec.ResourceSpec
+	goes := !engine.DeletionTimestamp.IsZero() && spec.DeletionPolicy != v1alpha1.DeletionPolicyOrphan && spec.ManagementPolicy != v1alpha1.ManagementPolicyObserve
+	replaced := obj.Status.ID != "" && engine.Status.ID != "" && engine.Status.ID != obj.Status.ID
+	return goes || replaced || missing(engine), nil
+}
+
+// missing says whether the cloud was seen not to have the engine.
+func missing(engine *v1alpha1.MicroserviceEngine) bool {
+	for _, c := range engine.Status.Conditions {
+		if c.Type == v1alpha1.ConditionReady && c.Reason == v1alpha1.ReasonNotFound {
+			return engine.Status.ID == ""
+		}
+	}
+	return false
+}
+
+// explain says of an error of the connection what can be done about it. A refused password is waited for: it is not
+// tried again.
+func (c *connection) explain(err error, deleting bool) error {
+	var failure *clouderr.Error
+	switch {
+	case c.secret != "" && clouderr.Is(err, clouderr.Unauthorized):
+		return c.refused()
+	case c.address == "" || !errors.As(err, &failure) || !errors.Is(err, cloudclient.ErrNotSent):
+		return err
+	}
+	explained := *failure
+	if strings.Contains(failure.Message, "certificate") {
+		explained.Message = fmt.Sprintf("spec.tls: %s (%s)", failure.Message, c.address)
+	} else {
+		explained.Message = fmt.Sprintf("the engine cannot be reached at %s: %s; make the address reachable from the operator, or set spec.access: Gateway", c.address, failure.Message)
+	}
+	if deleting {
+		explained.Message += "; spec.deletionPolicy: Orphan leaves the items in the engine"
+	}
+	return &explained
+}
+
+// refused is what is waited for while a password is wrong.
+func (c *connection) refused() error {
+	return waitFor(external.WaitForCredentials, external.NotReady, true,
+		"the engine refused the password in %s; it is not tried again, since three wrong logins lock the account: correct the Secret", c.secret)
+}
+
+func waitFor(cause external.WaitCause, reason external.WaitReason, stalled bool, format string, args ...any) error {
+	return &external.WaitError{Cause: cause, Reason: reason, Stalled: stalled, Message: fmt.Sprintf(format, args...)}
+}
+
+// hash identifies its parts.
+func hash(parts ...string) string {
+	sum := sha256.New()
+	for _, part := range parts {
+		_, _ = fmt.Fprintf(sum, "%d %s\n", len(part), part) // a hash.Hash never returns an error
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:12])
+}
