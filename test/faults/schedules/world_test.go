@@ -54,13 +54,20 @@ const (
 type object = reconciler.Object
 
 // virtual is the time of everything: nothing waits in earnest.
-type virtual struct{ *cloudsim.ManualClock }
+type virtual struct {
+	*cloudsim.ManualClock
+	// still lets pauses within a call take no time, as if every object had a worker of its own.
+	still *bool
+}
 
 // Since implements clock.PassiveClock.
 func (v virtual) Since(t time.Time) time.Duration { return v.Now().Sub(t) }
 
 // Sleep moves the time on, by whole seconds: jitter must not decide the order of anything.
 func (v virtual) Sleep(_ context.Context, d time.Duration) error {
+	if *v.still {
+		return nil
+	}
 	v.Advance(d.Truncate(time.Second) + time.Second)
 	return nil
 }
@@ -90,6 +97,8 @@ type world struct {
 	exact bool
 	// chance decides about faults; nil while all is quiet.
 	chance *chance
+	// outage is what the cloud answers to everything while it is set.
+	outage *cloudsim.Fault
 	// down is set while a crash is under way: nothing has an effect any more.
 	down bool
 	// wrote is set by every write to the API server.
@@ -111,7 +120,7 @@ func (c *chance) happens(p float64) bool { return c != nil && c.Float64() < p }
 
 // newWorld returns a world with an account that is ready.
 func newWorld(seed int64) (*world, error) {
-	clock := virtual{cloudsim.NewManualClock(time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))}
+	clock := virtual{ManualClock: cloudsim.NewManualClock(time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)), still: new(false)}
 	w := &world{
 		clock: clock, past: map[client.ObjectKey]client.Object{}, calls: map[time.Time]int{},
 		sim: cloudsim.New(cloudsim.Options{Seed: seed, Clock: clock, ComponentTaskDuration: taskDuration}),
@@ -229,6 +238,8 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.calls[w.clock.Now()]++
 	var faults []cloudsim.Fault
 	switch {
+	case w.outage != nil:
+		faults = []cloudsim.Fault{*w.outage}
 	case w.chance.happens(w.chance.rate().crash):
 		w.down = true
 		w.crashes++
