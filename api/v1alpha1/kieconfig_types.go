@@ -73,9 +73,8 @@ type KieItem struct {
 	// ValueFrom takes the value from a ConfigMap or a Secret. Changes are followed.
 	// +optional
 	ValueFrom *ValueSource `json:"valueFrom,omitempty"`
-	// ValueType says what the value holds. A value of type json or yaml that is not is written all the same, and reported
-	// by the condition ValuesValid.
-	// +kubebuilder:default=text
+	// ValueType says what the value holds; text where left out. A value of type json or yaml that is not is written all the
+	// same, and reported by the condition ValuesValid.
 	// +optional
 	ValueType KieValueType `json:"valueType,omitempty"`
 	// Labels of the item, in addition to spec.labels and before them: 6 in all.
@@ -83,8 +82,7 @@ type KieItem struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) >= 1 && size(k) <= 128 && size(self[k]) <= 128)",message="label keys have 1 to 128 characters, values at most 128"
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`
-	// Enabled items are given to clients.
-	// +kubebuilder:default=true
+	// Enabled items are given to clients; true where left out.
 	// +optional
 	Enabled *bool `json:"enabled,omitempty"`
 }

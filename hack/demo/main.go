@@ -4,7 +4,8 @@
 // Command demo shows the operator at work: a real control plane, a simulated cloud and the built manager as separate
 // processes on free loopback ports. It exits 0 only where every step was really observed, and leaves nothing running.
 //
-// With --stay it stops once the samples, a Component among them, are Ready and keeps everything up until Ctrl-C.
+// With --stay it stops once the samples, a Component and a MicroserviceEngine among them, are Ready and keeps everything up
+// until Ctrl-C.
 package main
 
 import (
@@ -46,7 +47,7 @@ func run(ctx context.Context, screen *screen, bin string, stay bool, deadline ti
 	limited, cancel := context.WithTimeoutCause(ctx, deadline, fmt.Errorf("not done after %v", deadline))
 	defer cancel()
 
-	steps := slices.Concat(startSteps(), sampleSteps(), deploySteps())
+	steps := slices.Concat(startSteps(), sampleSteps(), deploySteps(), engineSteps())
 	if !stay {
 		steps = slices.Concat(steps, editSteps(), releaseSteps(), deletionSteps())
 	}

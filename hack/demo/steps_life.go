@@ -190,7 +190,7 @@ func deleteComponent(ctx context.Context, w *world) error {
 	return w.client.Delete(ctx, component)
 }
 
-// allGone wants the Component and what it needed gone on both sides; Environment dev stays.
+// allGone wants the Component and what it needed gone on both sides; the other Environments stay.
 func allGone(ctx context.Context, w *world) error {
 	_, componentErr := w.component(ctx, componentName)
 	_, applicationErr := w.application(ctx, "shop")
@@ -198,7 +198,7 @@ func allGone(ctx context.Context, w *world) error {
 	_, devErr := w.inCloud(ctx, environments, "dev")
 	return errors.Join(
 		gone("Component checkout", componentErr), gone("Application shop", applicationErr), gone("Environment production", environmentErr),
-		w.empty(ctx, components), w.empty(ctx, applications), w.count(ctx, environments, 1), devErr)
+		w.empty(ctx, components), w.empty(ctx, applications), w.count(ctx, environments, 2), devErr)
 }
 
 func deleteNamespace(ctx context.Context, w *world) error {
@@ -209,7 +209,8 @@ func cloudEmpty(ctx context.Context, w *world) error {
 	err := w.client.Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
 	return errors.Join(
 		gone("the namespace", err),
-		w.empty(ctx, components), w.empty(ctx, applications), w.empty(ctx, configurations), w.empty(ctx, environments))
+		w.empty(ctx, components), w.empty(ctx, applications), w.empty(ctx, configurations), w.empty(ctx, environments),
+		w.empty(ctx, engines), w.empty(ctx, items))
 }
 
 func (w *world) empty(ctx context.Context, collection string) error {
@@ -233,5 +234,6 @@ func showRemaining(ctx context.Context, w *world) error {
 		w.showCluster(ctx, "environments"),
 		w.showCloud(ctx, environments, "name", "id", "description"),
 		w.showCloud(ctx, applications, "name", "id", "description"),
-		w.showCloud(ctx, components, "name", "id", "version"))
+		w.showCloud(ctx, components, "name", "id", "version"),
+		w.showCloud(ctx, engines, "name", "id", "status"))
 }

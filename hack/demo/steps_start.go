@@ -50,7 +50,7 @@ func startControlPlane(ctx context.Context, w *world) error {
 func startSimulator(ctx context.Context, w *world) error {
 	sim, err := rig.StartSimulator(ctx, rig.SimulatorOptions{
 		Binary: filepath.Join(w.bin, "cloudsim"), Dir: w.dir, Project: project, AccessKey: keys.AccessKey, SecretKey: keys.SecretKey,
-		Args: []string{"--task-duration=" + taskDuration.String()},
+		Args: []string{"--task-duration=" + taskDuration.String(), "--engine-task-duration=" + taskDuration.String()},
 	})
 	if err != nil {
 		return err

@@ -30,8 +30,10 @@ const (
 	configurations = "servicestage/configurations"
 	components     = "servicestage/components"
 	jobs           = "servicestage/jobs"
+	engines        = "cse/engines"
+	items          = "cse/items"
 
-	// taskDuration is what each task of a component's job takes: a whole job ends before the manager's first poll.
+	// taskDuration is what each task of a component's job takes, and each phase of an engine's: a whole job ends before the manager's first poll.
 	taskDuration = 150 * time.Millisecond
 )
 

@@ -81,13 +81,6 @@ type PollObserver[R any] interface {
 	Polled() *R
 }
 
-// Describer is implemented by kinds that can say what was observed in the words of a spec, for whoever shows it to people.
-type Describer[O client.Object, R any] interface {
-	// Describe returns an object whose spec says what was observed, with ids for references and every value in the clear.
-	// What was not looked at is left out. Pure.
-	Describe(observed *R) O
-}
-
 // Prober is implemented by resources whose connection is not the account's, and so may fail on its own account.
 type Prober interface {
 	// Probe makes sure that Create can be tried. It is called before the claim is minted, so that an object for which
@@ -112,6 +105,13 @@ type Condition struct {
 	Type, Reason, Message string
 	// True is set where the condition's status is True; it is False otherwise.
 	True bool
+}
+
+// Describer is implemented by kinds that can say what was observed in the words of a spec, for whoever shows it to people.
+type Describer[O client.Object, R any] interface {
+	// Describe returns an object whose spec says what was observed, with ids for references and every value in the clear.
+	// What was not looked at is left out. Pure.
+	Describe(observed *R) O
 }
 
 // Verb says what an operation does.

@@ -27,7 +27,7 @@ func MatchOf(candidates []Identity, claim Claim, adopt bool) (Match, Identity) {
 		switch {
 		case !claim.IsZero() && c.ClaimKnown && c.Claim == claim.Token:
 			ours = append(ours, c)
-		case !claim.IsZero() && !c.ClaimKnown && madeSince(c, claim):
+		case !claim.IsZero() && !c.ClaimKnown && claim.MadeSince(c.CreatedAt):
 			ours = append(ours, c)
 		case c.Claim == "":
 			free = append(free, c)
@@ -52,7 +52,3 @@ func MatchOf(candidates []Identity, claim Claim, adopt bool) (Match, Identity) {
 		return MatchNone, Identity{}
 	}
 }
-
-// madeSince says whether a resource that can carry no claim was made after the claim was minted: then it is ours, since
-// the natural key is unique and was free when the claim was minted.
-func madeSince(c Identity, claim Claim) bool { return claim.MadeSince(c.CreatedAt) }

@@ -113,7 +113,7 @@ func (c *collection) List(ctx context.Context, since int64, wait time.Duration) 
 		return Listing[print]{}, clouderr.New(clouderr.Transient, "cancelled")
 	case c.err != nil:
 		return Listing[print]{}, c.err
-	case since == c.revision && since > 0:
+	case since == c.revision && since+int64(wait) > 0:
 		return Listing[print]{Unchanged: true, Waits: waits}, nil
 	}
 	return Listing[print]{Items: maps.Clone(c.items), Revision: c.revision, Waits: waits}, nil
@@ -506,10 +506,10 @@ func TestWithoutARevisionWhatWasMissedIsFound(t *testing.T) {
 		b.read("one", c, "a")
 		synctest.Wait()
 		want(t, "calls", []string{"list 0 0s", "list 0 1m0s"}, c.took())
+		c.set(func() { c.items["a"] = "1" }) // as before the wait began: no revision tells, and nobody is notified
+		want(t, "woken at once", nil, b.wakes())
 		time.Sleep(time.Minute + time.Second) // virtual
-		synctest.Wait()
-		c.put("a", "1")
-		want(t, "woken", []string{"one 0s"}, b.wakes())
+		want(t, "woken after the wait", []string{"one 0s"}, b.wakes())
 	})
 }
 

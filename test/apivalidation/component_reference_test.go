@@ -237,6 +237,8 @@ var looser = map[string]string{
 
 	"spec.volumes[].mounts[].subPath":  "empty where left out",
 	"spec.volumes[].mounts[].readOnly": "false where left out",
+	"spec.logs[].hostExtendPath":       "None where left out",
+	"spec.logs[].rotate":               "Hourly where left out",
 
 	"spec.livenessProbe.initialDelaySeconds":  "0 where left out",
 	"spec.readinessProbe.initialDelaySeconds": "0 where left out",

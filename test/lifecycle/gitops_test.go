@@ -40,7 +40,7 @@ func manifest(obj client.Object) *unstructured.Unstructured {
 func fieldsOf(obj client.Object, subresource string) string {
 	for _, entry := range obj.GetManagedFields() {
 		if entry.Manager == reconciler.FieldOwner && entry.Subresource == subresource {
-			return string(entry.FieldsV1.Raw)
+			return entry.FieldsV1.GetRawString()
 		}
 	}
 	return ""

@@ -1440,7 +1440,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: enabled
       type:
         scalar: boolean
-      default: true
     - name: key
       type:
         scalar: string
@@ -1458,7 +1457,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: valueType
       type:
         namedType: dev.servicestage.operator.api.v1alpha1.KieValueType
-      default: text
 - name: dev.servicestage.operator.api.v1alpha1.KieItemFailure
   map:
     fields:

@@ -20,12 +20,12 @@ type KieItemApplyConfiguration struct {
 	Value *string `json:"value,omitempty"`
 	// ValueFrom takes the value from a ConfigMap or a Secret. Changes are followed.
 	ValueFrom *ValueSourceApplyConfiguration `json:"valueFrom,omitempty"`
-	// ValueType says what the value holds. A value of type json or yaml that is not is written all the same, and reported
-	// by the condition ValuesValid.
+	// ValueType says what the value holds; text where left out. A value of type json or yaml that is not is written all the
+	// same, and reported by the condition ValuesValid.
 	ValueType *apiv1alpha1.KieValueType `json:"valueType,omitempty"`
 	// Labels of the item, in addition to spec.labels and before them: 6 in all.
 	Labels map[string]string `json:"labels,omitempty"`
-	// Enabled items are given to clients.
+	// Enabled items are given to clients; true where left out.
 	Enabled *bool `json:"enabled,omitempty"`
 }
 
