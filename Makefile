@@ -50,7 +50,7 @@ demo-build:
 ##@ Test
 
 .PHONY: test
-test: test-unit test-envtest test-conformance test-integrations test-e2e test-packaging ## Run every test.
+test: test-unit test-envtest test-conformance test-integrations test-e2e test-faults test-packaging ## Run every test.
 
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.
@@ -102,6 +102,38 @@ lint: ## Run the linters, and prove that the import rules bite.
 .PHONY: fmt
 fmt: ## Format the code.
 	@lint=$$($(TOOL) golangci-lint) && "$$lint" fmt ./...
+
+##@ Reliability and supply chain
+
+.PHONY: test-faults
+test-faults: ## The short run of the fault checks: crashes, lost replies, distorted events, random schedules.
+	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets \
+	  $(PROGRESS) "fault tests" go test -timeout 20m -parallel 6 -short $(TESTFLAGS) ./test/faults/...
+
+# One seed names the whole run; a failing schedule prints the command that repeats it.
+SCHEDULES ?= 10000
+SEED ?= 1
+
+.PHONY: faults
+faults: ## All of them, with SCHEDULES random schedules from SEED; prints a table. Takes an hour.
+	@assets=$$(hack/controlplane/assets.sh) && mkdir -p bin && table=$$PWD/bin/faults.txt && rm -f "$$table" && failed=0 && \
+	  export KUBEBUILDER_ASSETS=$$assets FAULTS_TABLE=$$table && \
+	  { $(PROGRESS) "fault tests" go test -count=1 -timeout 60m -parallel 6 $(TESTFLAGS) ./test/faults || failed=1; } && \
+	  { $(PROGRESS) "schedules from seed $(SEED)" go test -count=1 -timeout 4h $(TESTFLAGS) ./test/faults/schedules \
+	    -schedules $(SCHEDULES) -seed $(SEED) || failed=1; } && \
+	  cat "$$table" && exit $$failed
+
+.PHONY: sbom
+sbom: ## Write dist/manager.cdx.json: what is linked into the manager, as CycloneDX.
+	@hack/sbom.sh dist/manager.cdx.json
+
+.PHONY: licenses
+licenses: sbom ## List the licences of all that is linked into the manager; fail where one is not allowed.
+	@cd hack/licenses && go run -buildvcs=false . ../../bin/linked/manager
+
+.PHONY: reproducible
+reproducible: ## Build twice in different folders and fail where the binaries differ.
+	@$(PROGRESS) "reproducible" hack/reproducible.sh
 
 ##@ Generate
 

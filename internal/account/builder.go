@@ -36,6 +36,8 @@ type Builder struct {
 	Metrics *cloudclient.Metrics
 	// UserAgent of the calls.
 	UserAgent string
+	// Clock of the calls; the system's where nil.
+	Clock cloudclient.Clock
 }
 
 // ConfigError says that an account cannot be used as it is written, or that its Secret cannot.
@@ -146,6 +148,7 @@ func (b *Builder) build(key Key, account Object, in *inputs) (*Session, error) {
 		Policy:             b.Policy,
 		Metrics:            b.Metrics,
 		UserAgent:          b.UserAgent,
+		Clock:              b.Clock,
 	}
 	if spec.RateLimit != nil {
 		config.RateLimit = cloudclient.RateLimit{RequestsPerSecond: float64(spec.RateLimit.RequestsPerSecond), Burst: int(spec.RateLimit.Burst)}

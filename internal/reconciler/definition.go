@@ -128,6 +128,9 @@ func (d Definition[O, R]) SetUp(mgr ctrl.Manager, rt Runtime) error {
 	return nil
 }
 
+// Reconciler returns the kind's reconciler alone, for those that bring their own queue and clock.
+func (d Definition[O, R]) Reconciler(rt Runtime) reconcile.Reconciler { return d.loop(rt) }
+
 func (d Definition[O, R]) loop(rt Runtime) reconcile.Reconciler {
 	return &loop[O, R]{Definition: d, Runtime: rt, noun: strings.ReplaceAll(d.Name, "-", " "), backoffs: newBackoffs()}
 }

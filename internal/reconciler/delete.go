@@ -109,6 +109,7 @@ func (p *pass[O, R]) removeFromCloud(ctx context.Context) (outcome, error) {
 			return isFinal(), nil
 		}
 		id = identity.ID
+		p.recordPart(p.candidate) // where it is, for the passes that wait until it is gone
 	}
 	log.FromContext(ctx).Info("Deleting in the cloud", "resource", p.noun, "id", id)
 	op, err := p.resource.Delete(ctx, id)

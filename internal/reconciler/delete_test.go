@@ -89,6 +89,24 @@ func TestDeleteFindsWhatWasNeverWrittenDown(t *testing.T) {
 	w.isGone(1)
 }
 
+// What was found by its claim is noted with all that the passes need which wait until it is gone.
+func TestDeleteNotesWhatItFound(t *testing.T) {
+	w := newWorld(t, object())
+	w.cloud.create = func(claim external.Claim) (*thing, *external.Operation, error) {
+		w.cloud.add(thing{name: "dev", claim: claim.Token})
+		return nil, nil, clouderr.New(clouderr.Transient, "reset")
+	}
+	w.cloud.remove = func(string) (*external.Operation, error) { return &external.Operation{Verb: external.VerbDelete}, nil }
+	w.pass()
+	w.cloud.took()
+	w.delete()
+	w.pass()
+	w.called("find dev", "delete id-1")
+	if status := w.object().Status; status.ID != "id-1" || status.Name != "dev" {
+		t.Errorf("id %q, name %q in the status", status.ID, status.Name)
+	}
+}
+
 func TestDeleteLeavesStrangersAlone(t *testing.T) {
 	w := newWorld(t, object(imported(v1alpha1.Import{ByName: true})))
 	w.cloud.add(thing{name: "dev"})

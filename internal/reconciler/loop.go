@@ -49,6 +49,8 @@ type pass[O Object, R any] struct {
 	early bool
 	// observed is what the cloud holds, once that is known.
 	observed *R
+	// candidate is what the last search decided on, as a list shows it.
+	candidate *R
 	// events gathered on the way.
 	events []occurrence
 }
@@ -276,13 +278,17 @@ func (p *pass[O, R]) find(ctx context.Context) (outcome, bool, error) {
 // search asks the cloud for candidates and decides which one is the object's own.
 func (p *pass[O, R]) search(ctx context.Context) (external.Match, external.Identity, error) {
 	var candidates []external.Identity
+	found := map[string]*R{}
 	for observed, err := range p.resource.Find(ctx, p.claim) {
 		if err != nil {
 			return external.MatchNone, external.Identity{}, err
 		}
-		candidates = append(candidates, p.resource.Identity(observed))
+		identity := p.resource.Identity(observed)
+		candidates = append(candidates, identity)
+		found[identity.ID] = observed
 	}
 	decision, identity := external.MatchOf(candidates, p.claim, p.adopting() || p.observing())
+	p.candidate = found[identity.ID]
 	return decision, identity, nil
 }
 
@@ -381,7 +387,10 @@ func (p *pass[O, R]) taken(ctx context.Context, exists error) (outcome, bool, er
 	case decision == external.MatchForeign:
 		return p.foreign(identity), false, nil
 	}
-	return p.failed(fmt.Sprintf("create the %s", p.noun), v1alpha1.OperationCreate, exists), false, nil
+	// The cloud contradicts itself: its list may lag behind, so it is asked again before the interval is over.
+	o := p.failed(fmt.Sprintf("create the %s", p.noun), v1alpha1.OperationCreate, exists)
+	o.wait = wait{backoff: transientBackoff}
+	return o, false, nil
 }
 
 // converge compares the spec with what was observed and updates what differs.

@@ -287,10 +287,29 @@ func TestExistsThatNobodyFinds(t *testing.T) {
 	w.cloud.create = func(external.Claim) (*thing, *external.Operation, error) {
 		return nil, nil, clouderr.New(clouderr.Exists, "the name is taken in another project")
 	}
-	resynced(t, w.pass())
+	within(t, w.pass(), time.Second, 2*time.Second)
 	w.called("create dev", "find dev")
 	w.says("Ready=False/AlreadyExists", "Stalled=True/AlreadyExists")
 	contains(t, w.message("Ready"), "in another project")
+}
+
+// The reply to the create call was lost, and the list lags behind what it made.
+func TestExistsThatIsListedLater(t *testing.T) {
+	w := newWorld(t, object())
+	w.cloud.create = func(claim external.Claim) (*thing, *external.Operation, error) {
+		if len(w.cloud.things) > 0 {
+			return nil, nil, clouderr.New(clouderr.Exists, "the name is taken")
+		}
+		w.cloud.add(thing{name: "dev", claim: claim.Token})
+		return nil, nil, clouderr.New(clouderr.Transient, "the connection was reset")
+	}
+	w.cloud.find = func(external.Claim) ([]*thing, error) { return nil, nil }
+	within(t, w.pass(), time.Second, 2*time.Second)
+	within(t, w.pass(), 2*time.Second, 3*time.Second)
+	w.says("Ready=False/AlreadyExists", "Stalled=True/AlreadyExists")
+	w.cloud.find = nil
+	resynced(t, w.pass())
+	w.says("Ready=True/Available", "Synced=True/UpToDate", "Stalled=")
 }
 
 func TestExistsAndTheSearchFails(t *testing.T) {

@@ -28,7 +28,13 @@ type script struct {
 func newScript(t testing.TB, answers map[string]http.HandlerFunc) (*script, *Client) {
 	t.Helper()
 	s := &script{t: t, answers: answers}
-	server := httptest.NewServer(s)
+	return s, newAnyAnswer(t, s)
+}
+
+// newAnyAnswer returns a client of a server that answers as the handler does.
+func newAnyAnswer(t testing.TB, handler http.Handler) *Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	policy, err := endpoint.NewPolicy([]string{"http://127.0.0.1"})
 	if err != nil {
@@ -44,7 +50,7 @@ func newScript(t testing.TB, answers map[string]http.HandlerFunc) (*script, *Cli
 		t.Fatal(err)
 	}
 	t.Cleanup(cloud.Close)
-	return s, New(cloud)
+	return New(cloud)
 }
 
 func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,168 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudsim"
+	"servicestage.dev/operator/test/rig"
+)
+
+// object is an object that stands for a cloud resource.
+type object interface {
+	client.Object
+	CommonStatus() *v1alpha1.ResourceStatus
+}
+
+// kind is all that the checks need to know of a kind.
+type kind struct {
+	name string
+	// plural is the resource in the API server, of which every write counts as a step.
+	plural string
+	// collections of the simulator that hold what belongs to an object, the cloud resource itself first.
+	collections []string
+	// creates is the path of the call that creates, with ids left out.
+	creates string
+	// missing is the code of the documented answer 404 to an id that does not exist; without it the cloud's lies are not tried.
+	missing string
+	// background makes what the kind's objects refer to. It is there and settled before the first of them.
+	background func(namespace string) []client.Object
+	// object returns an object as a user creates it, with everything in its spec that takes a call of its own.
+	object func(namespace, name string) object
+	// foreign returns a record of the cloud that belongs to nobody here; without it pages do not shift.
+	foreign func(w *world, name string) rig.Record
+	// slow kinds wait for jobs of the cloud: a short run leaves some checks out for them.
+	slow bool
+	// update edits it, so that everything that takes a call of its own changes.
+	update func(object)
+}
+
+func kinds() []kind {
+	return []kind{environmentKind(), applicationKind(), componentKind(), engineKind()}
+}
+
+func named(namespace, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: namespace, Name: name}
+}
+
+func environment(namespace, name string) *v1alpha1.Environment {
+	return &v1alpha1.Environment{ObjectMeta: named(namespace, name), Spec: v1alpha1.EnvironmentSpec{
+		VPCID: "vpc-1", DeployMode: v1alpha1.DeployModeContainer, Description: new("made"),
+		Labels:    map[string]string{"stage": "dev"},
+		Resources: []v1alpha1.EnvironmentResource{{Type: "cce", ID: "cluster-1"}},
+	}}
+}
+
+func environmentKind() kind {
+	return kind{
+		name: "Environment", plural: "environments",
+		collections: []string{"servicestage/environments"},
+		creates:     "POST /v3/{id}/cas/environments",
+		missing:     "SVCSTG.00100411",
+		foreign:     func(_ *world, name string) rig.Record { return rig.Record{"name": name, "vpc_id": "vpc-1"} },
+		object:      func(namespace, name string) object { return environment(namespace, name) },
+		update: func(o object) {
+			spec := &o.(*v1alpha1.Environment).Spec //nolint:forcetypeassert // what object above returns
+			spec.Description = new("changed")
+			spec.Labels = map[string]string{"stage": "test"}
+			spec.Resources = append(spec.Resources, v1alpha1.EnvironmentResource{Type: "ecs", ID: "server-1"})
+		},
+	}
+}
+
+func applicationKind() kind {
+	configured := func(environment, value string) v1alpha1.ApplicationConfiguration {
+		return v1alpha1.ApplicationConfiguration{
+			EnvironmentRef: v1alpha1.Reference{Name: environment},
+			Env:            []v1alpha1.EnvVar{{Name: "LEVEL", Value: &value}},
+		}
+	}
+	return kind{
+		name: "Application", plural: "applications",
+		collections: []string{"servicestage/applications", "servicestage/configurations"},
+		creates:     "POST /v3/{id}/cas/applications",
+		missing:     "SVCSTG.00100403",
+		foreign:     func(_ *world, name string) rig.Record { return rig.Record{"name": name} },
+		background: func(namespace string) []client.Object {
+			return []client.Object{environment(namespace, "east"), environment(namespace, "west"), environment(namespace, "north")}
+		},
+		object: func(namespace, name string) object {
+			return &v1alpha1.Application{ObjectMeta: named(namespace, name), Spec: v1alpha1.ApplicationSpec{
+				Description: new("made"), Labels: map[string]string{"stage": "dev"},
+				Configurations: []v1alpha1.ApplicationConfiguration{configured("east", "1"), configured("west", "1")},
+			}}
+		},
+		// One configuration changes, one goes, one comes.
+		update: func(o object) {
+			spec := &o.(*v1alpha1.Application).Spec //nolint:forcetypeassert // what object above returns
+			spec.Description = new("changed")
+			spec.Configurations = []v1alpha1.ApplicationConfiguration{configured("east", "2"), configured("north", "1")}
+		},
+	}
+}
+
+func componentKind() kind {
+	image := func(version string) v1alpha1.ComponentSource {
+		return v1alpha1.ComponentSource{Image: &v1alpha1.ImageSource{URL: "swr.example.com/shop/web:" + version}}
+	}
+	return kind{
+		name: "Component", plural: "components",
+		collections: []string{"servicestage/components"},
+		creates:     "POST /v3/{id}/cas/applications/{id}/components",
+		missing:     "SVCSTG.00100404",
+		slow:        true,
+		foreign: func(w *world, name string) rig.Record {
+			shop, dev := &v1alpha1.Application{ObjectMeta: named(w.namespace, "shop")}, environment(w.namespace, "dev")
+			w.read(shop)
+			w.read(dev)
+			return rig.Record{"name": name, "application_id": shop.Status.ID, "environment_id": dev.Status.ID}
+		},
+		background: func(namespace string) []client.Object {
+			return []client.Object{environment(namespace, "dev"), &v1alpha1.Application{ObjectMeta: named(namespace, "shop")}}
+		},
+		object: func(namespace, name string) object {
+			return &v1alpha1.Component{ObjectMeta: named(namespace, name), Spec: v1alpha1.ComponentSpec{
+				ApplicationRef: v1alpha1.Reference{Name: "shop"}, EnvironmentRef: v1alpha1.Reference{Name: "dev"},
+				Labels:  map[string]string{"stage": "dev"},
+				Version: "1.0.0", Source: image("1.0.0"), Replicas: new(int32(2)),
+				RuntimeStack: v1alpha1.RuntimeStack{Name: "Docker", Type: "Docker", Version: "1.0", DeployMode: v1alpha1.DeployModeContainer},
+				References:   []v1alpha1.ComponentReference{{Type: "cce", ID: "cluster-1"}},
+			}}
+		},
+		// A new version is an update of the whole body; the replicas are an action of their own.
+		update: func(o object) {
+			spec := &o.(*v1alpha1.Component).Spec //nolint:forcetypeassert // what object above returns
+			spec.Version, spec.Source, spec.Replicas = "1.1.0", image("1.1.0"), new(int32(3))
+		},
+	}
+}
+
+func engineKind() kind {
+	return kind{
+		name: "MicroserviceEngine", plural: "microserviceengines",
+		collections: []string{"cse/engines"},
+		creates:     "POST /v2/{id}/enginemgr/engines",
+		slow:        true,
+		background: func(namespace string) []client.Object {
+			return []client.Object{&corev1.Secret{ObjectMeta: named(namespace, "root"), StringData: map[string]string{"password": "Faults-root-1"}}}
+		},
+		object: func(namespace, name string) object {
+			return &v1alpha1.MicroserviceEngine{ObjectMeta: named(namespace, name), Spec: v1alpha1.MicroserviceEngineSpec{
+				Description: new("made"), Flavor: "cse.s1.small2", AvailabilityZones: []string{"az1", "az2"},
+				Network:               &v1alpha1.EngineNetwork{VPCID: cloudsim.DefaultVPCID, SubnetID: cloudsim.DefaultSubnetID},
+				RootPasswordSecretRef: &v1alpha1.SecretKeyReference{Name: "root"},
+				Connection:            &v1alpha1.Connection{ConfigMap: name + "-addresses"},
+			}}
+		},
+		// The description is a call of its own; the flavor takes a job.
+		update: func(o object) {
+			spec := &o.(*v1alpha1.MicroserviceEngine).Spec //nolint:forcetypeassert // what object above returns
+			spec.Description, spec.Flavor = new("changed"), "cse.s1.medium2"
+		},
+	}
+}

@@ -1,0 +1,202 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudsim"
+	"servicestage.dev/operator/test/faults/tripwire"
+)
+
+// lie is what the cloud answers although everything is there.
+type lie struct {
+	name  string
+	fault cloudsim.Fault
+	// details says that it is about single resources, too.
+	details bool
+}
+
+func lies(k kind) []lie {
+	missing := func(code string) json.RawMessage {
+		return json.RawMessage(`{"error_code":"` + code + `","error_msg":"The resource does not exist."}`)
+	}
+	return []lie{
+		{name: "empty lists", fault: cloudsim.Fault{Action: cloudsim.FaultEmptyList}},
+		{name: "truncated lists", fault: cloudsim.Fault{Action: cloudsim.FaultTruncatedList, Keep: 1}},
+		{name: "404 and empty lists", details: true, fault: cloudsim.Fault{Action: cloudsim.FaultStatus, Status: http.StatusNotFound, Body: missing(k.missing)}},
+		{name: "401 and empty lists", details: true, fault: cloudsim.Fault{Action: cloudsim.FaultStatus, Status: http.StatusUnauthorized, Body: missing("SVCSTG.00100401")}},
+	}
+}
+
+// faults returns what makes the cloud tell a lie of the kind's resources, so often each.
+func (l lie) faults(k kind, count int) []cloudsim.Fault {
+	// The list is the path of the create call; components are also listed for the whole project.
+	collection := strings.ReplaceAll(strings.TrimPrefix(k.creates, "POST "), "{id}", "*")
+	lists, single := l.fault, l.fault
+	lists.Name, lists.Count, lists.Match = "list", count, cloudsim.Match{Method: http.MethodGet, Path: collection}
+	single.Name, single.Count, single.Match = "single", count, cloudsim.Match{Method: http.MethodGet, Path: collection + "/*"}
+	if l.details {
+		lists.Action = cloudsim.FaultEmptyList
+	}
+	whole := lists
+	whole.Match.Path = "/v3/*/cas/" + k.plural
+	faults := []cloudsim.Fault{lists, whole}
+	if l.details {
+		faults = append(faults, single)
+	}
+	return faults
+}
+
+// R6: the cloud denies what it holds, right after it was made and later, for one object and for many.
+func TestLists(t *testing.T) {
+	t.Parallel()
+	const many = 20
+	for _, k := range kinds() {
+		if k.missing == "" {
+			continue
+		}
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			scenarios := 0
+			table.Add(t, "R6 the cloud denies, truncates", k.name, &scenarios, "")
+			w := newWorld(t, k)
+			w.startWithBackground()
+			reconcile := phase{"reconcile", func(w *world, o object) { w.askForReconciliation(o) }}
+			first := k.object(w.namespace, "golden")
+			w.golden(phases()[0], first)
+			w.askForReconciliation(first)
+			w.handled(first)
+			var without golden
+			w.Eventually(func() error {
+				state, err := w.state(t.Context(), first)
+				without.state = w.normal(state, first)
+				return err
+			}).Should(Succeed())
+			var objects []object
+			for i := range many {
+				objects = append(objects, k.object(w.namespace, fmt.Sprintf("listed-%02d", i)))
+			}
+			w.create(objects...)
+			w.allSettle(objects...)
+
+			for _, l := range lies(k) {
+				scenarios++
+				t.Run("many objects, "+l.name, func(t *testing.T) {
+					w := w.within(t)
+					w.Expect(w.sim.ResetCalls(t.Context())).To(Succeed())
+					w.Expect(w.sim.Faults(t.Context(), l.faults(k, many)...)).To(Succeed())
+					for _, o := range objects {
+						reconcile.do(w, o)
+					}
+					for _, o := range objects {
+						w.handled(o)
+						w.settlesAs(o, without)
+					}
+					w.Expect(w.made()).To(BeZero(), "nothing is made again")
+					if !l.details {
+						w.Expect(w.creates()).To(BeZero(), "nothing is even tried")
+					}
+					w.Expect(w.sim.Faults(t.Context())).To(Succeed())
+				})
+				scenarios++
+				t.Run("right after create, "+l.name, func(t *testing.T) {
+					w := w.within(t)
+					o := k.object(w.namespace, "new-"+strings.ReplaceAll(l.name, " ", "-"))
+					w.Expect(w.sim.ResetCalls(t.Context())).To(Succeed())
+					sprung := w.wire.Arm(&tripwire.Trap{Nth: 2, When: tripwire.After, Spring: func(*http.Request) tripwire.Verdict {
+						if err := w.sim.Faults(t.Context(), l.faults(k, 3)...); err != nil {
+							t.Errorf("setting the faults: %v", err)
+						}
+						return tripwire.Cut // the reply is lost as well: the manager has to look
+					}})
+					w.create(o)
+					w.Eventually(sprung).Should(BeClosed())
+					w.Expect(w.wire.Steps()[:2]).To(HaveExactElements(ContainSubstring("PATCH"), "cloud: "+k.creates))
+					w.wire.Arm(nil)
+					w.allSettle(o)
+					w.Expect(w.sim.Faults(t.Context())).To(Succeed())
+					w.askForReconciliation(o)
+					w.handled(o)
+					w.settlesAs(o, without)
+					w.Expect(w.made()).To(Equal(1))
+				})
+			}
+		})
+	}
+}
+
+// handled waits until the manager has looked at an object as it was asked to.
+func (w *world) handled(o object) {
+	w.t.Helper()
+	w.Eventually(func() string {
+		w.read(o)
+		return o.CommonStatus().LastHandledReconcileAt
+	}).Should(Equal(o.GetAnnotations()[v1alpha1.ReconcileRequestedAtAnnotation]))
+}
+
+// creates counts the create calls of the kind, whatever came of them.
+func (w *world) creates() (int, error) {
+	calls, err := w.sim.Calls(w.t.Context())
+	n := 0
+	for _, call := range calls {
+		if call.Method+" "+pathOf(call.Path) == w.kind.creates {
+			n++
+		}
+	}
+	return n, err
+}
+
+// R6: records go while a list is read, so that the later ones move to earlier pages.
+func TestShiftingPages(t *testing.T) {
+	t.Parallel()
+	const before = 230
+	for _, k := range kinds() {
+		if k.foreign == nil {
+			continue
+		}
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			scenarios := 1
+			table.Add(t, "R6 pages that shift", k.name, &scenarios, "")
+			w := newWorld(t, k)
+			w.startWithBackground()
+			w.Expect(w.sim.ResetCalls(t.Context())).To(Succeed())
+			for i := range before {
+				name := fmt.Sprintf("foreign-%03d", i)
+				w.Expect(w.sim.Put(t.Context(), k.collections[0], name, k.foreign(w, name))).To(Succeed())
+			}
+			first := k.object(w.namespace, "golden")
+			without := w.golden(phases()[0], first)
+
+			o := k.object(w.namespace, "shifted")
+			w.Expect(w.sim.ResetCalls(t.Context())).To(Succeed())
+			killed := w.wire.Arm(&tripwire.Trap{Nth: 2, When: tripwire.After, Spring: func(*http.Request) tripwire.Verdict {
+				w.Expect(w.managers.killAll()).To(Succeed())
+				return tripwire.Cut
+			}})
+			w.create(o)
+			w.Eventually(killed).Should(BeClosed())
+
+			w.countPages.Store(true)
+			shifted := w.wire.Arm(&tripwire.Trap{Nth: 2, When: tripwire.Before, Spring: func(*http.Request) tripwire.Verdict {
+				for i := range 60 {
+					w.Expect(w.sim.Delete(t.Context(), k.collections[0], fmt.Sprintf("foreign-%03d", i))).To(Succeed())
+				}
+				return tripwire.Pass
+			}})
+			w.start()
+			w.Eventually(shifted).Should(BeClosed(), "the list has one page")
+			w.settlesAs(o, without)
+			w.Expect(w.creates()).To(Equal(1), "found by its claim, not by a name that is in the way")
+		})
+	}
+}

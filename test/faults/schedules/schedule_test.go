@@ -1,0 +1,351 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package schedules
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudsim"
+	"servicestage.dev/operator/internal/external"
+	"servicestage.dev/operator/test/faults/report"
+)
+
+var (
+	seed = flag.Int64("seed", 1, "seed of the first schedule; each further one has the next")
+	runs = flag.Int("schedules", 300, "how many schedules to run")
+
+	table report.Table
+)
+
+func TestMain(m *testing.M) {
+	log.SetLogger(logr.Discard())
+	code := m.Run()
+	if err := table.Write(); err != nil {
+		fmt.Fprintln(os.Stderr, "schedules:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// R10: whatever goes wrong, in whatever order, once it is quiet everything settles, and what is deleted goes.
+func TestSchedules(t *testing.T) {
+	table.Add(t, "R10 random schedules", "all", runs, fmt.Sprintf("seeds %d to %d", *seed, *seed+int64(*runs)-1))
+	var (
+		mu    sync.Mutex
+		total world
+		group errgroup.Group
+	)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range *runs {
+		group.Go(func() error {
+			w, err := run(*seed + int64(i))
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Errorf("seed %d: %v\n  again: go test ./test/faults/schedules -run TestSchedules -schedules 1 -seed %[1]d", *seed+int64(i), err)
+			}
+			if w != nil {
+				total.passes, total.faults, total.crashes = total.passes+w.passes, total.faults+w.faults, total.crashes+w.crashes
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d schedules from seed %d: %d passes, %d faults, %d crashes", *runs, *seed, total.passes, total.faults, total.crashes)
+}
+
+const (
+	// trouble is how long things go wrong, and quiet how long they may then take: two intervals.
+	trouble = 10 * time.Minute
+	quiet   = 2*resync + 2*resync/10
+)
+
+// run goes through one schedule.
+func run(seed int64) (*world, error) {
+	w, err := newWorld(seed)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	rng := rand.New(rand.NewPCG(uint64(seed), 0))
+	w.chance = &chance{Rand: rng, cloud: 0.3 * rng.Float64(), api: 0.1 * rng.Float64(), stale: 0.2 * rng.Float64(), crash: 0.05 * rng.Float64()}
+	u := &users{world: w, rng: rng, uids: map[string]int{}}
+	for _, base := range [][2]string{{"Environment", "e1"}, {"Environment", "e2"}, {"Application", "a1"}} {
+		if err := u.create(base[0], base[1]); err != nil {
+			return w, err
+		}
+	}
+	end := w.clock.Now().Add(trouble)
+	for w.clock.Now().Before(end) {
+		if err := u.act(); err != nil {
+			return w, fmt.Errorf("acting as a user: %w", err)
+		}
+		if err := w.until(w.clock.Now().Add(time.Duration(1+rng.IntN(90)) * time.Second)); err != nil {
+			return w, err
+		}
+	}
+	w.chance = nil
+	if err := w.until(w.clock.Now().Add(quiet)); err != nil {
+		return w, err
+	}
+	if err := w.settled(); err != nil {
+		return w, fmt.Errorf("after %s of quiet: %w", quiet, err)
+	}
+	return w, w.emptied()
+}
+
+// emptied deletes everything, and checks that it goes.
+func (w *world) emptied() error {
+	objects, err := w.objects()
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if err := w.api.Delete(context.Background(), o); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		w.wake(o)
+	}
+	if err := w.until(w.clock.Now().Add(quiet)); err != nil {
+		return err
+	}
+	objects, err = w.objects()
+	for _, o := range objects {
+		err = errors.Join(err, fmt.Errorf("deleted, and still there: %s", describe(o)))
+	}
+	for kind, collection := range collections {
+		records, listErr := w.sim.Resources("servicestage", collection)
+		err = errors.Join(err, listErr)
+		for _, r := range records {
+			err = errors.Join(err, fmt.Errorf("an orphaned %s in the cloud: %v", kind, r["name"]))
+		}
+	}
+	return err
+}
+
+var collections = map[string]string{"Environment": "environments", "Application": "applications", "Component": "components"}
+
+// settled checks that every object is settled, and that the cloud holds exactly one resource for each and no other.
+func (w *world) settled() error {
+	objects, err := w.objects()
+	if err != nil {
+		return err
+	}
+	var problems []error
+	owned := map[string]bool{}
+	for _, o := range objects {
+		if o.GetDeletionTimestamp() != nil {
+			problems = append(problems, fmt.Errorf("deleted, and still there: %s", describe(o)))
+			continue
+		}
+		for _, condition := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionSynced} {
+			c := meta.FindStatusCondition(o.CommonStatus().Conditions, condition)
+			if c == nil || c.Status != metav1.ConditionTrue || c.ObservedGeneration != o.GetGeneration() {
+				problems = append(problems, fmt.Errorf("not settled: %s", describe(o)))
+				break
+			}
+		}
+		owned[o.CommonStatus().ID] = true
+		record, err := w.sim.GetResource("servicestage", collections[kindOf(o)], o.CommonStatus().ID)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", describe(o), err))
+			continue
+		}
+		problems = append(problems, w.compare(o, record))
+	}
+	for kind, collection := range collections {
+		records, err := w.sim.Resources("servicestage", collection)
+		problems = append(problems, err)
+		for _, r := range records {
+			if id, _ := r["id"].(string); !owned[id] {
+				problems = append(problems, fmt.Errorf("an orphaned %s in the cloud: %v", kind, r["name"]))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// compare says in what the cloud differs from an object's spec.
+func (w *world) compare(o object, record cloudsim.Object) error {
+	want := map[string]any{"name": o.GetName()}
+	switch o := o.(type) {
+	case *v1alpha1.Environment:
+		want["description"] = *o.Spec.Description
+	case *v1alpha1.Application:
+		want["description"] = *o.Spec.Description
+	case *v1alpha1.Component:
+		want["version"] = o.Spec.Version
+	}
+	token, _, _ := strings.Cut(o.GetAnnotations()[v1alpha1.ClaimAnnotation], "@")
+	for key, value := range want {
+		if record[key] != value {
+			return fmt.Errorf("%s: the cloud holds %s %v, the spec says %v", describe(o), key, record[key], value)
+		}
+	}
+	labels, _ := record["labels"].([]any)
+	for _, l := range labels {
+		if label, _ := l.(map[string]any); label["key"] == external.LabelKey && label["value"] == token {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: its claim is not on the resource: %v", describe(o), labels)
+}
+
+func describe(o object) string {
+	text := fmt.Sprintf("%s %s (generation %d, id %q)", kindOf(o), o.GetName(), o.GetGeneration(), o.CommonStatus().ID)
+	for _, c := range o.CommonStatus().Conditions {
+		if c.Type == v1alpha1.ConditionReady || c.Type == v1alpha1.ConditionSynced {
+			text += fmt.Sprintf(" %s=%s/%s: %s", c.Type, c.Status, c.Reason, c.Message)
+		}
+	}
+	return text
+}
+
+// users do what users do.
+type users struct {
+	*world
+	rng *rand.Rand
+	// uids counts the objects that were made of each name.
+	uids map[string]int
+}
+
+// names of the objects: the first of each kind stay, since others refer to them.
+var names = map[string][]string{"Environment": {"e1", "e2", "e3"}, "Application": {"a1", "a2"}, "Component": {"c1", "c2"}}
+
+// act creates, edits or deletes an object, or changes the cloud behind the operator's back.
+func (u *users) act() error {
+	kind := []string{"Environment", "Application", "Component"}[u.rng.IntN(3)]
+	i := u.rng.IntN(len(names[kind]))
+	name := names[kind][i]
+	current := empty(kind)
+	err := u.api.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, current)
+	if apierrors.IsNotFound(err) {
+		return u.create(kind, name)
+	}
+	if err != nil {
+		return err
+	}
+	stays := i == 0 && kind != "Component" || kind == "Environment" && i == 1
+	switch choice := u.rng.IntN(10); {
+	case choice < 5:
+		return u.edit(current)
+	case choice < 7 && !stays:
+		return u.drift(current, false)
+	case choice < 9 && !stays:
+		if err := u.api.Delete(context.Background(), current); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		u.wake(current)
+		return u.wakeOthers(kind)
+	case choice == 9:
+		return u.drift(current, !stays)
+	}
+	return nil
+}
+
+func (u *users) create(kind, name string) error {
+	o := empty(kind)
+	u.uids[name]++
+	o.SetNamespace(namespace)
+	o.SetName(name)
+	o.SetUID(types.UID(fmt.Sprintf("%s-%d", name, u.uids[name])))
+	o.SetGeneration(1)
+	// What the API server fills in.
+	spec := o.CommonSpec()
+	spec.AccountRef = v1alpha1.AccountReference{Kind: v1alpha1.AccountKindNamespaced, Name: "default"}
+	spec.ManagementPolicy, spec.DeletionPolicy = v1alpha1.ManagementPolicyManage, v1alpha1.DeletionPolicyDelete
+	o.CommonStatus().ObservedGeneration = -1
+	switch o := o.(type) {
+	case *v1alpha1.Environment:
+		o.Spec.VPCID, o.Spec.DeployMode = "vpc-1", v1alpha1.DeployModeContainer
+		o.Spec.Resources = []v1alpha1.EnvironmentResource{{Type: "cce", ID: "cluster-1"}}
+	case *v1alpha1.Application:
+		value := "1"
+		o.Spec.Configurations = []v1alpha1.ApplicationConfiguration{{
+			EnvironmentRef: v1alpha1.Reference{Name: "e1"}, Env: []v1alpha1.EnvVar{{Name: "LEVEL", Value: &value}},
+		}}
+	case *v1alpha1.Component:
+		o.Spec.ApplicationRef.Name, o.Spec.EnvironmentRef.Name = "a1", "e1"
+		o.Spec.RuntimeStack = v1alpha1.RuntimeStack{Name: "Docker", Type: "Docker", Version: "1.0", DeployMode: v1alpha1.DeployModeContainer}
+		o.Spec.References = []v1alpha1.ComponentReference{{Type: "cce", ID: "cluster-1"}}
+		o.Spec.Replicas, o.Spec.State = new(int32(2)), "Running"
+	}
+	u.change(o)
+	if err := u.api.Create(context.Background(), o); err != nil {
+		return err
+	}
+	u.wake(o)
+	return u.wakeOthers(kind)
+}
+
+// change gives the spec a new value.
+func (u *users) change(o object) {
+	n := u.rng.IntN(1000)
+	switch o := o.(type) {
+	case *v1alpha1.Environment:
+		o.Spec.Description = new(fmt.Sprintf("text %d", n))
+	case *v1alpha1.Application:
+		o.Spec.Description = new(fmt.Sprintf("text %d", n))
+		value := fmt.Sprint(n)
+		o.Spec.Configurations[0].Env[0].Value = &value
+	case *v1alpha1.Component:
+		o.Spec.Version = fmt.Sprintf("1.%d.%d", o.Generation, n)
+		o.Spec.Source = v1alpha1.ComponentSource{Image: &v1alpha1.ImageSource{Storage: "swr", URL: "swr.example.com/shop/web:" + o.Spec.Version}}
+		o.Spec.Replicas = new(int32(1 + n%4))
+	}
+}
+
+func (u *users) edit(o object) error {
+	if o.GetDeletionTimestamp() != nil {
+		return nil
+	}
+	u.change(o)
+	o.SetGeneration(o.GetGeneration() + 1)
+	if err := u.api.Update(context.Background(), o); err != nil {
+		return err
+	}
+	u.wake(o)
+	return nil
+}
+
+// drift changes the cloud resource behind the operator's back, or removes it.
+func (u *users) drift(o object, remove bool) error {
+	id := o.CommonStatus().ID
+	if id == "" {
+		return nil
+	}
+	collection := collections[kindOf(o)]
+	var err error
+	if remove {
+		err = u.sim.DeleteResource("servicestage", collection, id)
+	} else {
+		_, err = u.sim.PatchResource("servicestage", collection, id, cloudsim.Object{"description": "changed behind your back"})
+	}
+	if errors.Is(err, cloudsim.ErrNotFound) {
+		return nil
+	}
+	return err
+}
