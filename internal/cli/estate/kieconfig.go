@@ -110,10 +110,11 @@ func (e *Estate) sayable(engine string, all []kie.Item) []kie.Item {
 			listed[kie.Identity(item.Key, labels)] = k.Name
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(item kie.Item) bool {
+	present := map[string]int{}
+	left := slices.DeleteFunc(slices.Clone(all), func(item kie.Item) bool {
 		what := fmt.Sprintf("item %q of MicroserviceEngine %s", item.Key, engine)
 		if name, there := listed[item.Identity()]; there {
-			e.Present = append(e.Present, fmt.Sprintf("%s is in KieConfig/%s", what, name))
+			present[name]++
 			return true
 		}
 		if !keyPattern.MatchString(item.Key) {
@@ -122,6 +123,10 @@ func (e *Estate) sayable(engine string, all []kie.Item) []kie.Item {
 		}
 		return false
 	})
+	for _, name := range slices.Sorted(maps.Keys(present)) {
+		e.Present = append(e.Present, fmt.Sprintf("items of MicroserviceEngine %s: %d of them are in KieConfig/%s", engine, present[name], name))
+	}
+	return left
 }
 
 // group sorts items into sets of the same labels that fit into an object each.
