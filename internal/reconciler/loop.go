@@ -305,6 +305,7 @@ func (p *pass[O, R]) take(ctx context.Context, observed *R, identity external.Id
 	}
 	p.status().ID = identity.ID
 	if observed == nil {
+		p.recordPart(p.candidate) // where it is, should the look fail and the object be deleted before the next one
 		var err error
 		if observed, err = p.resource.Get(ctx, identity.ID); err != nil {
 			return p.failedLook(err), false, nil

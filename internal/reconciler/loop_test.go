@@ -282,6 +282,23 @@ func TestExistsThatIsOurOwn(t *testing.T) {
 	w.says("Ready=True/Available", "Synced=True/UpToDate", "Stalled=")
 }
 
+// What was found is noted with all that a deletion needs, also where the look at its details fails.
+func TestFoundAndTheLookFails(t *testing.T) {
+	w := newWorld(t, object())
+	w.cloud.create = func(claim external.Claim) (*thing, *external.Operation, error) {
+		w.cloud.add(thing{name: "dev", claim: claim.Token})
+		return nil, nil, clouderr.New(clouderr.Transient, "reset")
+	}
+	w.cloud.get = func(string) (*thing, error) { return nil, clouderr.New(clouderr.Transient, "down") }
+	w.pass()
+	w.cloud.took()
+	w.pass()
+	w.called("find dev", "get id-1")
+	if status := w.object().Status; status.ID != "id-1" || status.Name != "dev" {
+		t.Errorf("id %q, name %q in the status", status.ID, status.Name)
+	}
+}
+
 func TestExistsThatNobodyFinds(t *testing.T) {
 	w := newWorld(t, object())
 	w.cloud.create = func(external.Claim) (*thing, *external.Operation, error) {

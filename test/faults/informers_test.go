@@ -176,12 +176,12 @@ func (w *world) distorted(d *distorter, p phase, o object, without golden) {
 	d.set(true)
 	p.do(w, o)
 	if p.name == "create" {
-		w.Eventually(w.made).Should(Equal(1))
+		w.Eventually(w.made).Should(Equal(w.kind.creations()))
 	}
 	for range 2 {
 		w.wakeAll()
 	}
-	w.Consistently(w.made).WithTimeout(calm).Should(BeNumerically("<=", 1), "create calls that succeeded")
+	w.Consistently(w.made).WithTimeout(calm).Should(BeNumerically("<=", w.kind.creations()), "create calls that succeeded")
 	d.set(false)
 	w.api.DropConnections()
 	w.becomes(o, p, without)
@@ -244,7 +244,10 @@ func TestTwoLeaders(t *testing.T) {
 					scenarios++
 					w.settlesAs(o, without[i])
 				}
-				w.Expect(w.made()).To(Equal(map[string]int{"create": n}[p.name]), "create calls that succeeded in the phase %s", p.name)
+				if p.name != "create" && k.makes > 1 {
+					continue // who still sees the old spec makes a part again that the other has just removed
+				}
+				w.Expect(w.made()).To(Equal(map[string]int{"create": n * k.creations()}[p.name]), "create calls that succeeded in the phase %s", p.name)
 			}
 		})
 	}

@@ -4,12 +4,20 @@
 package faults
 
 import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+
+	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudsim"
+	"servicestage.dev/operator/test/faults/tripwire"
 	"servicestage.dev/operator/test/rig"
 )
 
@@ -34,6 +42,10 @@ type kind struct {
 	background func(namespace string) []client.Object
 	// object returns an object as a user creates it, with everything in its spec that takes a call of its own.
 	object func(namespace, name string) object
+	// makes is how many create calls an object takes; 1 where it is 0.
+	makes int
+	// prepare sets up what only this kind needs, before the first manager is started.
+	prepare func(w *world)
 	// foreign returns a record of the cloud that belongs to nobody here; without it pages do not shift.
 	foreign func(w *world, name string) rig.Record
 	// slow kinds wait for jobs of the cloud: a short run leaves some checks out for them.
@@ -43,8 +55,11 @@ type kind struct {
 }
 
 func kinds() []kind {
-	return []kind{environmentKind(), applicationKind(), componentKind(), engineKind()}
+	return []kind{environmentKind(), applicationKind(), componentKind(), engineKind(), kieConfigKind()}
 }
+
+// creations is how many create calls an object takes.
+func (k kind) creations() int { return max(1, k.makes) }
 
 func named(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name}
@@ -165,4 +180,66 @@ func engineKind() kind {
 			spec.Description, spec.Flavor = new("changed"), "cse.s1.medium2"
 		},
 	}
+}
+
+func kieConfigKind() kind {
+	const engine = "kie-engine"
+	var addresses sync.Map // of the tripwire in front of the engine, by namespace
+	items := func(name string, values ...string) (items []v1alpha1.KieItem) {
+		for i, value := range values {
+			items = append(items, v1alpha1.KieItem{Key: fmt.Sprintf("%s.%d", name, i), Value: &value})
+		}
+		return items
+	}
+	return kind{
+		name: "KieConfig", plural: "kieconfigs",
+		collections: []string{"cse/items"},
+		creates:     "POST /v1/default/kie/kv",
+		makes:       2,
+		// The engine serves its items on an address of its own: the tripwire stands in front of it as well.
+		prepare: func(w *world) {
+			w.Expect(w.sim.Put(w.t.Context(), "cse/engines", engine, rig.Record{
+				"name": engine, "status": "Available", "spec_type": "CSE2", "flavor": "cse.s1.small2", "auth_type": "NONE",
+			})).To(Succeed())
+			proxy, err := w.wire.NewProxy(w.kieAddress(), engineTransport(), w.cloudStep)
+			w.Expect(err).NotTo(HaveOccurred())
+			w.t.Cleanup(proxy.Close)
+			w.args = append(w.args, "--allow-endpoint-host="+proxy.URL)
+			addresses.Store(w.namespace, proxy.URL)
+		},
+		object: func(namespace, name string) object {
+			address, _ := addresses.Load(namespace)
+			return &v1alpha1.KieConfig{ObjectMeta: named(namespace, name), Spec: v1alpha1.KieConfigSpec{
+				Endpoint: &v1alpha1.KieEndpoint{Kie: fmt.Sprint(address)}, TLS: &v1alpha1.TLS{InsecureSkipVerify: true},
+				Items: items(name, "made", "made"),
+			}}
+		},
+		// One item changes, one goes.
+		update: func(o object) {
+			spec := &o.(*v1alpha1.KieConfig).Spec //nolint:forcetypeassert // what object above returns
+			spec.Items = items(o.GetName(), "changed")
+		},
+	}
+}
+
+// engineTransport connects to an engine, whose certificate nobody trusts.
+func engineTransport() *http.Transport {
+	transport := tripwire.OneShotTransport()
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // G402: a simulated engine on loopback
+	return transport
+}
+
+// kieAddress asks the simulator for the address of its only engine's Kie.
+func (w *world) kieAddress() string {
+	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.sim.URL+"/_sim/engines", nil)
+	w.Expect(err).NotTo(HaveOccurred())
+	response, err := http.DefaultClient.Do(request)
+	w.Expect(err).NotTo(HaveOccurred())
+	defer response.Body.Close()
+	var engines []struct {
+		Kie string `json:"kie"`
+	}
+	w.Expect(json.NewDecoder(response.Body).Decode(&engines)).To(Succeed())
+	w.Expect(engines).To(HaveLen(1))
+	return engines[0].Kie
 }

@@ -77,8 +77,8 @@ func TestLists(t *testing.T) {
 			w.handled(first)
 			var without golden
 			w.Eventually(func() error {
-				state, err := w.state(t.Context(), first)
-				without.state = w.normal(state, first)
+				var err error
+				without.state, err = w.state(t.Context(), first)
 				return err
 			}).Should(Succeed())
 			var objects []object
@@ -113,7 +113,7 @@ func TestLists(t *testing.T) {
 					o := k.object(w.namespace, "new-"+strings.ReplaceAll(l.name, " ", "-"))
 					w.Expect(w.sim.ResetCalls(t.Context())).To(Succeed())
 					sprung := w.wire.Arm(&tripwire.Trap{Nth: 2, When: tripwire.After, Spring: func(*http.Request) tripwire.Verdict {
-						if err := w.sim.Faults(t.Context(), l.faults(k, 3)...); err != nil {
+						if err := w.sim.Faults(t.Context(), l.faults(k, 2)...); err != nil {
 							t.Errorf("setting the faults: %v", err)
 						}
 						return tripwire.Cut // the reply is lost as well: the manager has to look

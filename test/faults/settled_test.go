@@ -70,18 +70,23 @@ func (w *world) state(ctx context.Context, o object) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	metadata := map[string]any{"annotations": o.GetAnnotations(), "finalizers": o.GetFinalizers()}
-	text, err := json.MarshalIndent(plain(map[string]any{
-		"metadata": metadata, "spec": content["spec"], "status": content["status"], "cloud": records,
-	}), "", "  ")
+	text, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"annotations": o.GetAnnotations(), "finalizers": o.GetFinalizers()},
+		"spec":     content["spec"], "status": content["status"], "cloud": records,
+	})
 	if err != nil {
 		return "", err
 	}
-	return o.GetName() + ":\n" + string(text), nil
+	var parts any
+	if err := json.Unmarshal([]byte(normal(string(text), o)), &parts); err != nil {
+		return "", err
+	}
+	text, err = json.MarshalIndent(plain(parts), "", "  ")
+	return string(text), err
 }
 
 // normal leaves out of a state what differs between two objects with the same history.
-func (w *world) normal(state string, o object) string {
+func normal(state string, o object) string {
 	replace := []string{o.GetName(), "NAME", string(o.GetUID()), "UID"}
 	if id := o.CommonStatus().ID; id != "" {
 		replace = append(replace, id, "ID")
@@ -93,7 +98,7 @@ func (w *world) normal(state string, o object) string {
 }
 
 // timeOrID matches times, and the ids of jobs and records.
-var timeOrID = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)|JOB[0-9a-zA-Z-]+`)
+var timeOrID = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)|JOB[0-9a-zA-Z-]+|kie-engine:[0-9a-z-]+`)
 
 // belongings returns the records of the kind's collections that mention the object's name, or the id of one that does.
 func (w *world) belongings(ctx context.Context, o object) ([]rig.Record, error) {
@@ -117,11 +122,12 @@ func (w *world) belongings(ctx context.Context, o object) ([]rig.Record, error) 
 	return found, nil
 }
 
-// mentions says whether one of a record's own texts is one of those given, or holds it before a colon.
+// mentions says whether one of a record's own texts is one of those given, or holds it before a colon or a dot.
 func mentions(record rig.Record, texts []string) bool {
 	for _, value := range record {
 		text, _ := value.(string)
 		text, _, _ = strings.Cut(text, ":")
+		text, _, _ = strings.Cut(text, ".")
 		if text != "" && slices.Contains(texts, text) {
 			return true
 		}
@@ -133,19 +139,12 @@ func mentions(record rig.Record, texts []string) bool {
 var unstable = []string{
 	"create_time", "update_time", "last_job_id", "latest_job_id", "create_revision", "update_revision", "begin_time", "end_time",
 	"lastTransitionTime", "lastSyncTime", "observedInputs", "beginTime", "endTime", "port", "serviceCenter", "kie",
+	"item_id", "revision", "watch", "written", "job",
 }
 
 // plain removes what is unstable, and sorts lists of objects, whose order means nothing here.
 func plain(value any) any {
 	switch v := value.(type) {
-	case rig.Record:
-		return plain(map[string]any(v))
-	case []rig.Record:
-		list := make([]any, len(v))
-		for i := range v {
-			list[i] = map[string]any(v[i])
-		}
-		return plain(list)
 	case map[string]any:
 		kept := map[string]any{}
 		for key, inner := range v {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -109,6 +110,9 @@ func newWorld(t *testing.T, k kind, managerArgs ...string) *world {
 		"--watch-namespaces=" + w.namespace, "--allow-endpoint-host=" + w.cloud.URL, "--leader-elect=false", "--log-level=debug",
 	}, managerArgs...)
 	w.applyAccount(ctx)
+	if k.prepare != nil {
+		k.prepare(w)
+	}
 	return w
 }
 
@@ -121,8 +125,12 @@ func apiTransport(g *WithT) *http.Transport {
 	}
 }
 
+var kubeconfigs sync.Mutex
+
 // kubeconfigThroughProxy is the operator's own access, by way of the tripwire.
 func (w *world) kubeconfigThroughProxy(ctx context.Context) string {
+	kubeconfigs.Lock() // worlds run side by side, and this writes one file
+	defer kubeconfigs.Unlock()
 	path, err := plane.ServiceAccountKubeconfig(ctx, rig.OperatorNamespace, rig.OperatorServiceAccount)
 	w.Expect(err).NotTo(HaveOccurred())
 	config, err := clientcmd.LoadFromFile(path)
