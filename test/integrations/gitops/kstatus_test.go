@@ -85,7 +85,7 @@ func TestEveryReadyReasonWasSeen(t *testing.T) {
 	seen := map[string]bool{}
 	for _, kind := range kinds(t) {
 		for _, obj := range states(t, kind) {
-			for _, conditionType := range []string{"Ready", "Synced", "ReferencesResolved", "Paused"} {
+			for _, conditionType := range []string{"Ready", "Synced", "ReferencesResolved", "Paused", "ValuesValid"} {
 				_, reason := condition(t, obj, conditionType)
 				seen[reason] = true
 			}
