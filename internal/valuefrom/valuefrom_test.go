@@ -117,3 +117,48 @@ func TestReadPassesOnWhatTheAPIServerSays(t *testing.T) {
 		}
 	}
 }
+
+// counting counts what is read, and answers with an error where there is one.
+type counting struct {
+	client.Reader
+	reads int
+}
+
+func (c *counting) Get(ctx context.Context, key client.ObjectKey, into client.Object, options ...client.GetOption) error {
+	c.reads++
+	return c.Reader.Get(ctx, key, into, options...)
+}
+
+func TestOnceReadsEachObjectOnce(t *testing.T) {
+	live := &counting{Reader: fake.NewClientBuilder().WithObjects(
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "both"}, Data: map[string][]byte{"a": []byte("1"), "b": []byte("2")}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "both"}, Data: map[string]string{"a": "3"}},
+	).Build()}
+	reader := Once(live)
+	secret := func(name, key string) v1alpha1.ValueSource {
+		return v1alpha1.ValueSource{SecretKeyRef: &v1alpha1.KeySelector{Name: name, Key: key}}
+	}
+	for _, tc := range []struct {
+		source v1alpha1.ValueSource
+		want   string
+		reads  int
+	}{
+		{secret("both", "a"), "1", 1},
+		{secret("both", "b"), "2", 1},
+		{v1alpha1.ValueSource{ConfigMapKeyRef: &v1alpha1.KeySelector{Name: "both", Key: "a"}}, "3", 2},
+		{secret("both", "a"), "1", 2},
+	} {
+		got, _, err := Read(context.Background(), reader, "ns", "spec.items[0].valueFrom", tc.source)
+		if err != nil || got != tc.want || live.reads != tc.reads {
+			t.Errorf("got %q, %v after %d reads, want %q after %d", got, err, live.reads, tc.want, tc.reads)
+		}
+	}
+	for range 2 {
+		if _, _, err := Read(context.Background(), reader, "ns", "spec.items[0].valueFrom", secret("none", "a")); err == nil {
+			t.Error("a missing Secret is no error")
+		}
+	}
+	if live.reads != 3 {
+		t.Errorf("%d reads, want 3: what is missing is looked for once, too", live.reads)
+	}
+}

@@ -230,7 +230,7 @@ var _ = Describe("KieConfig", func() {
 		Expect(e.values()).To(Equal([]string{"a=1", "b=2"}))
 	})
 
-	It("recognises what it wrote after a restore without status, and after a crash", func() {
+	It("recognises what it wrote after a restore without status", func() {
 		w := newWorld()
 		e := w.kieEngine("engine", kiePassword)
 		e.foreign("foreign", "theirs")
