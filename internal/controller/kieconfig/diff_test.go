@@ -4,7 +4,6 @@
 package kieconfig
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"servicestage.dev/operator/api/v1alpha1"
-	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/cloudclient/kie"
 	"servicestage.dev/operator/internal/controller/internal/items"
@@ -287,43 +285,5 @@ func TestOlder(t *testing.T) {
 		if got := older(tc.a, tc.b); got != tc.want {
 			t.Errorf("%s is older than %s: %t", tc.a.Name, tc.b.Name, got)
 		}
-	}
-}
-
-func TestExplain(t *testing.T) {
-	c := &connection{key: "version", secret: `Secret "login" (spec.authSecretRef)`, address: "https://192.0.2.1:30110"}
-	notSent := func(message string) error {
-		err := clouderr.New(clouderr.Transient, "%s", message)
-		err.Err = cloudclient.ErrNotSent
-		return err
-	}
-	if err := c.explain(nil, false); err != nil {
-		t.Errorf("no error became %v", err)
-	}
-	for _, tc := range []struct {
-		name     string
-		err      error
-		deleting bool
-		says     []string
-	}{
-		{"a certificate", notSent("the engine's certificate is signed by an unknown authority"), false, []string{"spec.tls", "https://192.0.2.1:30110"}},
-		{"an address", notSent("the connection was refused"), false, []string{"https://192.0.2.1:30110", "spec.access: Gateway"}},
-		{"an address, when deleting", notSent("the connection was refused"), true, []string{"spec.deletionPolicy: Orphan"}},
-		{"anything else", clouderr.New(clouderr.Quota, "full"), false, []string{"full"}},
-	} {
-		err := c.explain(tc.err, tc.deleting)
-		for _, words := range tc.says {
-			if clouderr.ClassOf(err) != clouderr.ClassOf(tc.err) || !strings.Contains(clouderr.UserMessage(err), words) {
-				t.Errorf("%s: %v lacks %q", tc.name, err, words)
-			}
-		}
-	}
-	var wait *external.WaitError
-	if err := c.explain(clouderr.New(clouderr.Unauthorized, "wrong"), false); !errors.As(err, &wait) || !wait.Stalled || wait.Cause != external.WaitForCredentials ||
-		!strings.Contains(wait.Message, `Secret "login"`) {
-		t.Errorf("a refused password: %v", err)
-	}
-	if err := (&connection{}).explain(clouderr.New(clouderr.Unauthorized, "wrong"), false); !clouderr.Is(err, clouderr.Unauthorized) {
-		t.Errorf("a refused account: %v", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
+	"servicestage.dev/operator/internal/controller/internal/connection"
 	"servicestage.dev/operator/internal/controller/internal/items"
 	"servicestage.dev/operator/internal/external"
 	"servicestage.dev/operator/internal/inventory"
@@ -49,11 +50,11 @@ func (k kind) Bind(ctx context.Context, obj *v1alpha1.KieConfig, purpose externa
 		return nil, err
 	}
 	var err error
-	if r.connection, err = k.connect(ctx, live, obj, purpose); err != nil {
+	if r.connection, err = k.connections().Find(ctx, live, obj, purpose); err != nil {
 		return nil, err
 	}
-	if r.connection.secret != "" && obj.Status.RefusedCredentials == r.connection.key {
-		return nil, r.connection.refused()
+	if err := r.connection.Unrefused(obj.Status.RefusedCredentials); err != nil {
+		return nil, err
 	}
 	if r.wanted, err = k.want(ctx, live, obj); err != nil {
 		return nil, err
@@ -63,7 +64,7 @@ func (k kind) Bind(ctx context.Context, obj *v1alpha1.KieConfig, purpose externa
 
 // bindForDelete needs no more than the way to the engine, for which the one that was used last will do.
 func (k kind) bindForDelete(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, r *resource) (external.Resource[observed], error) {
-	gone, err := k.gone(ctx, obj)
+	gone, err := k.connections().Gone(ctx, obj)
 	if err != nil {
 		return nil, err
 	}
@@ -77,22 +78,27 @@ func (k kind) bindForDelete(ctx context.Context, live client.Reader, obj *v1alph
 		r.wanted.items[items.Identity(item.Key, labels)] = items.Item{Key: item.Key, Labels: labels}
 	}
 	var wait *external.WaitError
-	r.connection, err = k.connect(ctx, live, obj, external.ForDelete)
+	r.connection, err = k.connections().Find(ctx, live, obj, external.ForDelete)
 	if errors.As(err, &wait) {
 		feed, found := k.shared.Subscribed(r.object)
 		if !found {
 			return nil, err
 		}
-		r.feed, r.connection = feed, &connection{id: obj.Status.ID}
+		r.feed, r.connection = feed, &connection.Connection{ID: obj.Status.ID}
 		return r, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if r.connection.secret != "" && obj.Status.RefusedCredentials == r.connection.key {
-		return nil, r.connection.refused()
+	if err := r.connection.Unrefused(obj.Status.RefusedCredentials); err != nil {
+		return nil, err
 	}
 	return r, k.subscribe(obj, r)
+}
+
+// connections finds the ways to engines.
+func (k kind) connections() connection.Finder {
+	return connection.Finder{Accounts: k.Accounts, Client: k.Client, Policy: k.Policy, Metrics: k.Metrics, UserAgent: k.UserAgent}
 }
 
 // want resolves the values, and finds out which items other objects keep.
@@ -125,9 +131,9 @@ func (k kind) subscribe(obj *v1alpha1.KieConfig, r *resource) error {
 	}
 	c := r.connection
 	var err error
-	r.feed, err = k.shared.Subscribe(r.object, inventory.Connection{Key: c.key, Label: c.label, Interval: interval}, c.open)
+	r.feed, err = k.shared.Subscribe(r.object, inventory.Connection{Key: c.Key, Label: c.Label, Interval: interval}, c.Open)
 	if err != nil {
-		return c.explain(err, r.deleting)
+		return c.Explain(err, r.deleting)
 	}
 	return nil
 }
@@ -141,7 +147,7 @@ type resource struct {
 	uid        types.UID
 	object     inventory.Object
 	wanted     wanted
-	connection *connection
+	connection *connection.Connection
 	feed       *inventory.Feed[items.Fingerprint, items.Store]
 	// observing says whether nothing may be written, fresh whether a list was asked for, deleting whether the object is
 	// to go.
@@ -189,8 +195,8 @@ func (r *resource) Probe(ctx context.Context) error {
 
 // Get observes the items. That of another engine than the one that is there now are gone.
 func (r *resource) Get(ctx context.Context, id string) (*observed, error) {
-	if id != r.connection.id {
-		return nil, clouderr.New(clouderr.NotFound, "the engine %s was replaced by %s", id, r.connection.id)
+	if id != r.connection.ID {
+		return nil, clouderr.New(clouderr.NotFound, "the engine %s was replaced by %s", id, r.connection.ID)
 	}
 	return r.look(ctx, r.fresh)
 }
@@ -202,7 +208,7 @@ func (r *resource) Find(_ context.Context, claim external.Claim) iter.Seq2[*obse
 			return
 		}
 		r.claim = claim
-		yield(&observed{id: r.connection.id}, nil)
+		yield(&observed{id: r.connection.ID}, nil)
 	}
 }
 
@@ -271,7 +277,7 @@ func (r *resource) look(ctx context.Context, fresh bool) (*observed, error) {
 	if !r.restored {
 		claim = external.Claim{}
 	}
-	o := &observed{id: r.connection.id, items: view.Items, own: ownership(r.wanted, view.Items, r.written, claim), watch: watchLongPoll}
+	o := &observed{id: r.connection.ID, items: view.Items, own: ownership(r.wanted, view.Items, r.written, claim), watch: watchLongPoll}
 	if view.Waits == inventory.Unsupported {
 		o.watch = watchInterval
 	}
@@ -298,10 +304,10 @@ func (r *resource) remember() {
 
 // explain says what can be done about an error, and remembers a refused password.
 func (r *resource) explain(err error) error {
-	if r.connection.secret != "" && clouderr.Is(err, clouderr.Unauthorized) {
-		r.refused = r.connection.key
+	if r.connection.Refuses(err) {
+		r.refused = r.connection.Key
 	}
-	return r.connection.explain(err, r.deleting)
+	return r.connection.Explain(err, r.deleting)
 }
 
 // apply makes the engine hold what is wanted, as far as that is possible, and returns what it holds then. Where an item

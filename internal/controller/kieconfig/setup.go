@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -286,19 +285,4 @@ func (i *Inventory) wakePeers(ctx context.Context, obj client.Object) []reconcil
 		}
 	}
 	return requests
-}
-
-// unavailable says why an engine cannot be called now; "" where it can.
-func unavailable(e *v1alpha1.MicroserviceEngine) string {
-	const available = "Available"
-	switch {
-	case !e.DeletionTimestamp.IsZero():
-		return "it is being deleted"
-	case e.Status.EngineStatus == available && e.Status.Endpoints != nil && e.Status.ID != "":
-		return ""
-	}
-	if ready := meta.FindStatusCondition(e.Status.Conditions, v1alpha1.ConditionReady); ready != nil && ready.Message != "" {
-		return ready.Message
-	}
-	return fmt.Sprintf("its status is %q", e.Status.EngineStatus)
 }

@@ -1,7 +1,9 @@
 // Copyright The servicestage-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package kieconfig
+// Package connection finds the way to an engine that a KieConfig names: its addresses, the login, and whom to trust; or
+// the cloud's gateway.
+package connection
 
 import (
 	"cmp"
@@ -16,36 +18,53 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/account"
 	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/cloudclient/cse"
+	"servicestage.dev/operator/internal/cloudclient/endpoint"
 	"servicestage.dev/operator/internal/cloudclient/kie"
 	"servicestage.dev/operator/internal/controller/internal/items"
 	"servicestage.dev/operator/internal/external"
 	"servicestage.dev/operator/internal/valuefrom"
 )
 
-// connection is a way to an engine, before it is opened.
-type connection struct {
-	// id of the engine, as status has it.
-	id string
-	// label names the engine in metrics.
-	label string
-	// key is the same where calls would be: addresses, versions of credentials, trust.
-	key string
-	// secret names where the password is from; "" where there is none.
-	secret string
-	// address to name where it cannot be reached, and the field that it comes from.
-	address string
-	open    func() (items.Store, error)
+// Finder finds connections.
+type Finder struct {
+	Accounts *account.Resolver
+	// Client reads engines from the cache.
+	Client client.Client
+	// Policy says which addresses in a spec may be called.
+	Policy *endpoint.Policy
+	// Metrics count the calls to engines.
+	Metrics   *cloudclient.Metrics
+	UserAgent string
 }
 
-// connect finds out how the engine is reached. It reads Secrets and ConfigMaps through live.
-func (k kind) connect(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, purpose external.Purpose) (*connection, error) {
+// Connection is a way to an engine, before it is opened.
+type Connection struct {
+	// ID of the engine, as status has it.
+	ID string
+	// Label names the engine in metrics.
+	Label string
+	// Key is the same where calls would be: addresses, versions of credentials, trust.
+	Key string
+	// Open makes the connection. It calls nobody.
+	Open func() (items.Store, error)
+	// secret names where the password is from; "" where there is none.
+	secret string
+	// address to name where it cannot be reached.
+	address string
+}
+
+// Find finds out how the engine is reached. It reads Secrets and ConfigMaps through live, and returns an
+// *external.WaitError while something is missing.
+func (k Finder) Find(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, purpose external.Purpose) (*Connection, error) {
 	if obj.Spec.Endpoint != nil {
 		return k.toEndpoint(ctx, live, obj)
 	}
@@ -62,7 +81,7 @@ func (k kind) connect(ctx context.Context, live client.Reader, obj *v1alpha1.Kie
 	return k.toEngine(ctx, live, obj, engine)
 }
 
-func (k kind) engine(ctx context.Context, obj *v1alpha1.KieConfig) (*v1alpha1.MicroserviceEngine, error) {
+func (k Finder) engine(ctx context.Context, obj *v1alpha1.KieConfig) (*v1alpha1.MicroserviceEngine, error) {
 	if obj.Spec.EngineRef == nil {
 		return nil, clouderr.New(clouderr.Invalid, "spec: set engineRef or endpoint")
 	}
@@ -79,7 +98,7 @@ func (k kind) engine(ctx context.Context, obj *v1alpha1.KieConfig) (*v1alpha1.Mi
 }
 
 // toEngine connects to the addresses of an engine that the cloud told.
-func (k kind) toEngine(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, engine *v1alpha1.MicroserviceEngine) (*connection, error) {
+func (k Finder) toEngine(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, engine *v1alpha1.MicroserviceEngine) (*Connection, error) {
 	at := engine.Status.Endpoints
 	config := kie.Config{
 		KieAddresses:           addresses(at.Kie, at.PublicKie),
@@ -88,7 +107,7 @@ func (k kind) toEngine(ctx context.Context, live client.Reader, obj *v1alpha1.Ki
 	if len(config.KieAddresses) == 0 {
 		return nil, waitFor(external.WaitForReference, external.NotReady, false, "spec.engineRef: MicroserviceEngine %q has no address of a configuration center yet", engine.Name)
 	}
-	c := &connection{id: engine.Status.ID, label: engine.Namespace + "/" + engine.Name, address: config.KieAddresses[0]}
+	c := &Connection{ID: engine.Status.ID, Label: engine.Namespace + "/" + engine.Name, address: config.KieAddresses[0]}
 	source := passwordSource{field: "spec.authSecretRef"}
 	authType := cmp.Or(engine.Status.AuthType, string(engine.Spec.AuthType))
 	switch root := engine.Spec.RootPasswordSecretRef; {
@@ -121,7 +140,7 @@ func addresses(points ...v1alpha1.EngineEntryPoint) []string {
 }
 
 // toEndpoint connects to addresses that a user wrote: only those that the operator's flag allows.
-func (k kind) toEndpoint(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig) (*connection, error) {
+func (k Finder) toEndpoint(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig) (*Connection, error) {
 	at := obj.Spec.Endpoint
 	for _, address := range []struct{ field, url string }{
 		{"spec.endpoint.kie", at.Kie},
@@ -140,9 +159,9 @@ func (k kind) toEndpoint(ctx context.Context, live client.Reader, obj *v1alpha1.
 		config.ServiceCenterAddresses = []string{at.ServiceCenter}
 		source.name = obj.Spec.AuthSecretRef.Name
 	}
-	c := &connection{id: at.Kie, label: at.Kie, address: at.Kie}
+	c := &Connection{ID: at.Kie, Label: at.Kie, address: at.Kie}
 	if parsed, err := url.Parse(at.Kie); err == nil {
-		c.label = parsed.Host
+		c.Label = parsed.Host
 	}
 	return k.direct(ctx, live, obj, c, config, source)
 }
@@ -153,8 +172,8 @@ type passwordSource struct {
 }
 
 // direct completes a connection that goes straight to addresses.
-func (k kind) direct(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, c *connection, config kie.Config, source passwordSource) (*connection, error) {
-	config.Account, config.UserAgent, config.Metrics = c.label, k.UserAgent, k.Metrics
+func (k Finder) direct(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, c *Connection, config kie.Config, source passwordSource) (*Connection, error) {
+	config.Account, config.UserAgent, config.Metrics = c.Label, k.UserAgent, k.Metrics
 	version := ""
 	if source.name != "" {
 		secret := &corev1.Secret{}
@@ -178,8 +197,8 @@ func (k kind) direct(ctx context.Context, live client.Reader, obj *v1alpha1.KieC
 	if err != nil {
 		return nil, err
 	}
-	c.key = hash("engine", c.id, strings.Join(config.KieAddresses, " "), strings.Join(config.ServiceCenterAddresses, " "), config.Username, version, trust)
-	c.open = func() (items.Store, error) {
+	c.Key = hash("engine", c.ID, strings.Join(config.KieAddresses, " "), strings.Join(config.ServiceCenterAddresses, " "), config.Username, version, trust)
+	c.Open = func() (items.Store, error) {
 		opened, err := kie.New(config)
 		if err != nil {
 			return nil, err
@@ -210,23 +229,23 @@ func trust(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, con
 }
 
 // throughGateway connects by import and export.
-func (k kind) throughGateway(ctx context.Context, obj *v1alpha1.KieConfig, engine *v1alpha1.MicroserviceEngine, purpose external.Purpose) (*connection, error) {
+func (k Finder) throughGateway(ctx context.Context, obj *v1alpha1.KieConfig, engine *v1alpha1.MicroserviceEngine, purpose external.Purpose) (*Connection, error) {
 	session, err := k.Accounts.Resolve(ctx, obj.Namespace, obj.Spec.AccountRef, purpose)
 	if err != nil {
 		return nil, err
 	}
-	return &connection{
-		id: engine.Status.ID, label: engine.Namespace + "/" + engine.Name,
+	return &Connection{
+		ID: engine.Status.ID, Label: engine.Namespace + "/" + engine.Name,
 		// An account whose credentials change has another client.
-		key: hash("gateway", engine.Status.ID, engine.Status.EnterpriseProjectID, fmt.Sprintf("%p", session.Cloud)),
-		open: func() (items.Store, error) {
+		Key: hash("gateway", engine.Status.ID, engine.Status.EnterpriseProjectID, fmt.Sprintf("%p", session.Cloud)),
+		Open: func() (items.Store, error) {
 			return items.NewGateway(cse.New(session.Cloud), engine.Status.EnterpriseProjectID, engine.Status.ID), nil
 		},
 	}, nil
 }
 
-// gone says whether the engine that held an object's items is gone, or will go with all that is in it.
-func (k kind) gone(ctx context.Context, obj *v1alpha1.KieConfig) (bool, error) {
+// Gone says whether the engine that held an object's items is gone, or will go with all that is in it.
+func (k Finder) Gone(ctx context.Context, obj *v1alpha1.KieConfig) (bool, error) {
 	if obj.Spec.EngineRef == nil {
 		return false, nil
 	}
@@ -244,6 +263,21 @@ func (k kind) gone(ctx context.Context, obj *v1alpha1.KieConfig) (bool, error) {
 	return goes || replaced || missing(engine), nil
 }
 
+// unavailable says why an engine cannot be called now; "" where it can.
+func unavailable(e *v1alpha1.MicroserviceEngine) string {
+	const available = "Available"
+	switch {
+	case !e.DeletionTimestamp.IsZero():
+		return "it is being deleted"
+	case e.Status.EngineStatus == available && e.Status.Endpoints != nil && e.Status.ID != "":
+		return ""
+	}
+	if ready := meta.FindStatusCondition(e.Status.Conditions, v1alpha1.ConditionReady); ready != nil && ready.Message != "" {
+		return ready.Message
+	}
+	return fmt.Sprintf("its status is %q", e.Status.EngineStatus)
+}
+
 // missing says whether the cloud was seen not to have the engine.
 func missing(engine *v1alpha1.MicroserviceEngine) bool {
 	for _, c := range engine.Status.Conditions {
@@ -254,13 +288,13 @@ func missing(engine *v1alpha1.MicroserviceEngine) bool {
 	return false
 }
 
-// explain says of an error of the connection what can be done about it. A refused password is waited for: it is not
+// Explain says of an error of the connection what can be done about it. A refused password is waited for: it is not
 // tried again.
-func (c *connection) explain(err error, deleting bool) error {
+func (c *Connection) Explain(err error, deleting bool) error {
 	var failure *clouderr.Error
 	switch {
-	case c.secret != "" && clouderr.Is(err, clouderr.Unauthorized):
-		return c.refused()
+	case c.Refuses(err):
+		return c.Refused()
 	case c.address == "" || !errors.As(err, &failure) || !errors.Is(err, cloudclient.ErrNotSent):
 		return err
 	}
@@ -276,10 +310,23 @@ func (c *connection) explain(err error, deleting bool) error {
 	return &explained
 }
 
-// refused is what is waited for while a password is wrong.
-func (c *connection) refused() error {
+// Refused is what is waited for while a password is wrong.
+func (c *Connection) Refused() error {
 	return waitFor(external.WaitForCredentials, external.NotReady, true,
 		"the engine refused the password in %s; it is not tried again, since three wrong logins lock the account: correct the Secret", c.secret)
+}
+
+// Unrefused says whether there is a login that the engine has not refused: refused holds the Key of the one that it did.
+func (c *Connection) Unrefused(refused string) error {
+	if c.secret != "" && refused == c.Key {
+		return c.Refused()
+	}
+	return nil
+}
+
+// Refuses says whether an error is the refusal of the connection's login.
+func (c *Connection) Refuses(err error) bool {
+	return c.secret != "" && clouderr.Is(err, clouderr.Unauthorized)
 }
 
 func waitFor(cause external.WaitCause, reason external.WaitReason, stalled bool, format string, args ...any) error {
