@@ -222,10 +222,10 @@ func kieConfigKind() kind {
 	}
 }
 
-// engineTransport connects to an engine, whose certificate nobody trusts.
+// engineTransport connects to a simulated engine on loopback, whose certificate nobody trusts.
 func engineTransport() *http.Transport {
 	transport := tripwire.OneShotTransport()
-	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // G402: a simulated engine on loopback
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 	return transport
 }
 

@@ -93,7 +93,8 @@ type world struct {
 	kinds map[string]reconcile.Reconciler
 	queue []pending
 	seq   int
-	// exact keeps the intervals that the loop asks for. Otherwise they are cut to powers of two, to be free of jitter.
+	// exact keeps the intervals that the loop asks for. Otherwise they are cut to 3, 6, 12 ... seconds: no interval of the
+	// loop's with its jitter lies on both sides of one of these.
 	exact bool
 	// chance decides about faults; nil while all is quiet.
 	chance *chance
@@ -424,7 +425,10 @@ func (w *world) interval(asked time.Duration) time.Duration {
 		return asked
 	}
 	seconds := max(1, uint64(asked/time.Second))
-	return time.Duration(1<<(bits.Len64(seconds)-1)) * time.Second
+	if seconds >= 3 {
+		seconds = 3 << (bits.Len64(seconds/3) - 1)
+	}
+	return time.Duration(seconds) * time.Second
 }
 
 // restart starts the process anew: its informers deliver every object.
@@ -464,5 +468,8 @@ func (w *world) objects() ([]object, error) {
 	for i := range components.Items {
 		all = append(all, &components.Items[i])
 	}
+	slices.SortFunc(all, func(a, b object) int { // the fake client lists in no order
+		return cmp.Or(cmp.Compare(kindOf(a), kindOf(b)), cmp.Compare(a.GetName(), b.GetName()))
+	})
 	return all, err
 }
