@@ -481,8 +481,8 @@ func (p *pass[O, R]) poll(ctx context.Context, op v1alpha1.Operation) (outcome, 
 	}
 	p.status().Operation = nil
 	p.status().LastFailure = progress.Failure
+	p.recordPolled()
 	if progress.Failure != "" {
-		p.recordPolled()
 		o := stuck("OperationFailed", v1alpha1.ReasonUnhealthy, fmt.Sprintf("The cloud failed to %s the %s: %s", strings.ToLower(string(op.Verb)), p.noun, progress.Failure), p.resync())
 		if !progress.Remedy || p.observing() {
 			return o, nil

@@ -34,6 +34,9 @@ func report(obj *v1alpha1.MicroserviceEngine, o *observed) external.Health {
 		status.Endpoints, status.Instances, status.CreateRetries = nil, nil, 0
 		return judgeState(o.Status)
 	}
+	if job := status.Job; job != nil && !working(o.Status) && (job.State == cse.JobInit || job.State == cse.JobExecuting) {
+		status.Job = nil // it has ended since it was last asked about, and how is not known
+	}
 	status.Version, status.LatestVersion = o.Version, o.LatestVersion
 	status.Flavor, status.AuthType = o.Flavor, o.AuthType
 	status.Endpoints = endpointsOf(o)

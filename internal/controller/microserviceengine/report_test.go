@@ -80,6 +80,22 @@ func TestReportOfAPollOfTheJobAlone(t *testing.T) {
 	}
 }
 
+func TestReportKeepsOnlyTheJobWhoseEndIsKnown(t *testing.T) {
+	e := &v1alpha1.MicroserviceEngine{}
+	report(e, &observed{job: halfDone()})
+	report(e, running())
+	if e.Status.Job != nil {
+		t.Errorf("the engine is at rest, and its job still %s", e.Status.Job.State)
+	}
+	done := halfDone()
+	done.Status = cse.JobFinished
+	report(e, &observed{job: done})
+	report(e, running())
+	if e.Status.Job == nil || e.Status.Job.State != cse.JobFinished {
+		t.Errorf("job is %+v, want the one that finished", e.Status.Job)
+	}
+}
+
 func TestReportCountsRetries(t *testing.T) {
 	e := &v1alpha1.MicroserviceEngine{}
 	o := running()
