@@ -145,6 +145,7 @@ var _ = Describe("A MicroserviceEngine", func() {
 		w.outcomes()
 		engineBecomes(e, "True/Available")
 		Expect(e.Status.Operation).To(BeNil())
+		Expect(e.Status.Job).To(HaveValue(MatchFields(IgnoreExtras, Fields{"State": Equal("Finished"), "PhasesDone": BeEquivalentTo(4)})))
 		Expect(e.Status.Instances).To(HaveValue(Equal(v1alpha1.EngineInstances{Limit: 100})))
 		Expect(e.Status.Endpoints.Kie.Master).To(HavePrefix("https://"))
 		Expect(e.Status.EnterpriseProjectID).To(Equal("0"))
