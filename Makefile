@@ -138,13 +138,15 @@ reproducible: ## Build twice in different folders and fail where the binaries di
 ##@ Generate
 
 .PHONY: generate
-generate: ## Generate deepcopy, apply configurations, CRDs, RBAC roles, kustomizations, and what Argo CD and the chart need.
+generate: ## Generate deepcopy, apply configurations, CRDs and their reference, RBAC roles, kustomizations, what Argo CD and the chart need.
 	@gen=$$($(TOOL) controller-gen) && \
 	  rm -rf config/crd/bases api/applyconfiguration && \
 	  "$$gen" object:headerFile=hack/boilerplate.go.txt paths=./api/... && \
 	  "$$gen" applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/... && \
 	  "$$gen" crd:generateEmbeddedObjectMeta=false paths=./api/... output:crd:dir=config/crd/bases && \
 	  "$$gen" rbac:roleName=servicestage-operator,fileName=role.yaml paths=./internal/... paths=./cmd/... output:rbac:dir=config/rbac && \
+	  apidocs=$$($(TOOL) crd-ref-docs) && \
+	  "$$apidocs" --log-level=ERROR --source-path=api/v1alpha1 --config=hack/tools/apidocs/config.yaml --renderer=markdown --output-path=docs/reference/api.md && \
 	  hack/generate-config.sh && \
 	  go run -buildvcs=false ./hack/argocd && \
 	  go run -buildvcs=false ./hack/chart

@@ -3,7 +3,7 @@
 #
 #   "$(hack/tools/tool.sh controller-gen)" --version
 #
-# The versions are the tool lines of hack/tools/go.mod, and of the go.mod of hack/tools/lint, helm and sbom, whose
+# The versions are the tool lines of hack/tools/go.mod, and of the go.mod of hack/tools/lint, helm, sbom and apidocs, whose
 # libraries would not agree with the others'; for promtool those of test/integrations/go.mod, whose tests use the same
 # release of Prometheus. Binaries are kept outside the checkout, keyed by what pins them, so that later runs and other
 # checkouts start at once.
@@ -19,7 +19,8 @@ case "${1:-}" in
   promtool)       module=$here/../../test/integrations package=github.com/prometheus/prometheus/cmd/promtool ;;
   helm)           module=$here/helm package=helm.sh/helm/v3/cmd/helm ;;
   cyclonedx-gomod) module=$here/sbom package=github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod ;;
-  *) echo "usage: tool.sh controller-gen|ginkgo|kustomize|setup-envtest|golangci-lint|promtool|helm|cyclonedx-gomod" >&2; exit 2 ;;
+  crd-ref-docs)   module=$here/apidocs package=github.com/elastic/crd-ref-docs ;;
+  *) echo "usage: tool.sh controller-gen|ginkgo|kustomize|setup-envtest|golangci-lint|promtool|helm|cyclonedx-gomod|crd-ref-docs" >&2; exit 2 ;;
 esac
 
 # What a tool's own build would stamp into it. helm renders for the Kubernetes of its libraries where it asks no cluster.
