@@ -72,13 +72,15 @@ var _ = Describe("A MicroserviceEngine", func() {
 		w.eventuallyGone(ctx, secret)
 		w.lookAt(ctx, configMap, func(g Gomega) { g.Expect(configMap.Data).To(HaveKey("KIE_ADDRESS")) })
 
-		By("Deleting the engine, which its Environment holds back")
+		By("Deleting the engine, which its Environment and its KieConfig hold back")
 		Expect(k8s.Delete(ctx, engine)).To(Succeed())
 		w.lookAt(ctx, engine, func(g Gomega) {
-			g.Expect(engine).To(HaveReason(v1alpha1.ReasonDeletionBlocked, "Environment with-engine"))
+			g.Expect(engine).To(HaveReason(v1alpha1.ReasonDeletionBlocked, "Environment with-engine, KieConfig shop"))
 		})
+		config := &v1alpha1.KieConfig{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "shop"}}
 		Expect(k8s.Delete(ctx, withEngine)).To(Succeed())
-		w.lookUntilGone(ctx, engine, withEngine, configMap)
+		Expect(k8s.Delete(ctx, config)).To(Succeed())
+		w.lookUntilGone(ctx, engine, withEngine, config, configMap)
 		Expect(w.sim.List(ctx, engines)).To(BeEmpty())
 
 		By("Looking for the password in what the manager wrote")
