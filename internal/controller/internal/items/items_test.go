@@ -73,7 +73,7 @@ func TestWhatIsObservedAgainstWhatIsWanted(t *testing.T) {
 			if got := f.Replaced(tc.want); got != tc.replaced {
 				t.Errorf("Replaced = %t, want %t", got, tc.replaced)
 			}
-			if written := tc.want.cloud(); Of(&written).Shows(tc.want) == false {
+			if written := tc.want.cloud(); !Of(&written).Shows(tc.want) {
 				t.Error("what is written does not show what is wanted")
 			}
 		})
