@@ -568,22 +568,33 @@ func (p *pass[O, R]) mint(ctx context.Context) error {
 	if claim.IsZero() {
 		claim = external.NewClaim(p.Clock.Now())
 	}
-	patched, ok := p.obj.DeepCopyObject().(O)
-	if !ok {
-		return fmt.Errorf("a copy of %T is no %T", p.obj, p.obj)
-	}
-	annotations := patched.GetAnnotations()
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	annotations[v1alpha1.ClaimAnnotation] = claim.String()
-	patched.SetAnnotations(annotations)
-	controllerutil.AddFinalizer(patched, v1alpha1.Finalizer)
-	if err := p.Client.Patch(ctx, patched, client.MergeFromWithOptions(p.obj, client.MergeFromWithOptimisticLock{})); err != nil {
+	err := p.patch(ctx, func(obj O) {
+		annotations := obj.GetAnnotations()
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[v1alpha1.ClaimAnnotation] = claim.String()
+		obj.SetAnnotations(annotations)
+		controllerutil.AddFinalizer(obj, v1alpha1.Finalizer)
+	})
+	if err != nil {
 		return fmt.Errorf("write the claim: %w", err)
 	}
 	p.minted = p.claim.IsZero()
 	p.claim = claim
+	return nil
+}
+
+// patch changes the annotations and finalizers of the object that this pass read, and fails where it is another by now.
+func (p *pass[O, R]) patch(ctx context.Context, change func(O)) error {
+	patched, ok := p.obj.DeepCopyObject().(O)
+	if !ok {
+		return fmt.Errorf("a copy of %T is no %T", p.obj, p.obj)
+	}
+	change(patched)
+	if err := p.Client.Patch(ctx, patched, client.MergeFromWithOptions(p.obj, client.MergeFromWithOptimisticLock{})); err != nil {
+		return err
+	}
 	p.obj.SetAnnotations(patched.GetAnnotations())
 	p.obj.SetFinalizers(patched.GetFinalizers())
 	p.obj.SetResourceVersion(patched.GetResourceVersion())
@@ -597,21 +608,16 @@ func (p *pass[O, R]) withdraw(ctx context.Context) error {
 	if !p.minted || !p.Unmarked {
 		return nil
 	}
-	patched, ok := p.obj.DeepCopyObject().(O)
-	if !ok {
-		return fmt.Errorf("a copy of %T is no %T", p.obj, p.obj)
-	}
-	annotations := patched.GetAnnotations()
-	delete(annotations, v1alpha1.ClaimAnnotation)
-	patched.SetAnnotations(annotations)
-	controllerutil.RemoveFinalizer(patched, v1alpha1.Finalizer)
-	if err := p.Client.Patch(ctx, patched, client.MergeFromWithOptions(p.obj, client.MergeFromWithOptimisticLock{})); err != nil {
+	err := p.patch(ctx, func(obj O) {
+		annotations := obj.GetAnnotations()
+		delete(annotations, v1alpha1.ClaimAnnotation)
+		obj.SetAnnotations(annotations)
+		controllerutil.RemoveFinalizer(obj, v1alpha1.Finalizer)
+	})
+	if err != nil {
 		return fmt.Errorf("withdraw the claim: %w", err)
 	}
 	p.minted, p.claim = false, external.Claim{}
-	p.obj.SetAnnotations(patched.GetAnnotations())
-	p.obj.SetFinalizers(patched.GetFinalizers())
-	p.obj.SetResourceVersion(patched.GetResourceVersion())
 	return nil
 }
 

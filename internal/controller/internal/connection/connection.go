@@ -130,11 +130,7 @@ func (k Finder) toEngine(ctx context.Context, live client.Reader, obj *v1alpha1.
 func addresses(points ...v1alpha1.EngineEntryPoint) []string {
 	var all []string
 	for _, p := range points {
-		for _, address := range []string{p.Master, p.Slave, p.MasterIPv6, p.SlaveIPv6} {
-			if address != "" {
-				all = append(all, address)
-			}
-		}
+		all = append(all, cse.EntryPoint(p).Addresses()...)
 	}
 	return all
 }
