@@ -116,8 +116,6 @@ type world struct {
 type chance struct {
 	*rand.Rand
 	cloud, api, stale, crash float64
-	// lies are lists that leave out what there is.
-	lies bool
 }
 
 func (c *chance) happens(p float64) bool { return c != nil && c.Float64() < p }
@@ -278,7 +276,7 @@ func (c *chance) fault(r *http.Request) cloudsim.Fault {
 		{Action: cloudsim.FaultStatus, Status: http.StatusTooManyRequests, Body: []byte(`{"error_code":"APIGW.0308","error_msg":"The throttling threshold has been reached: policy user over ratelimit,limit:100,time:1 minute"}`)},
 		{Action: cloudsim.FaultGarbage},
 	}
-	if r.Method == http.MethodGet && c.lies {
+	if r.Method == http.MethodGet { // lists that leave out what there is
 		kinds = append(kinds, cloudsim.Fault{Action: cloudsim.FaultEmptyList}, cloudsim.Fault{Action: cloudsim.FaultTruncatedList, Keep: 1})
 	}
 	f := kinds[c.IntN(len(kinds))]
