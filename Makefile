@@ -50,7 +50,7 @@ demo-build:
 ##@ Test
 
 .PHONY: test
-test: test-unit test-envtest test-conformance test-integrations test-e2e test-packaging ## Run every test but the fault checks.
+test: test-unit test-envtest test-conformance test-integrations test-e2e test-packaging test-faults ## Run every test.
 
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.
