@@ -38,7 +38,8 @@ func parse(args []string) (*options, error) {
 	clusterAccounts := flags.Bool("cluster-accounts", true, "Serve ClusterCloudAccounts, which needs rights on them and on Namespaces in the whole cluster.")
 	flags.Var((*list)(&o.config.AllowEndpointHosts), "allow-endpoint-host", fmt.Sprintf(
 		"Hosts that the endpoints of accounts may name, separated by commas or given several times: host, host:port, *.suffix, or http://host[:port] for plain http. Replaces the default %s.", strings.Join(endpoint.DefaultPatterns(), ",")))
-	flags.DurationVar(&o.config.ResyncInterval, "resync-interval", 10*time.Minute, "How often the cloud is looked at for changes made behind the operator's back, for objects that set no spec.resyncInterval. At least 5s.")
+	flags.DurationVar(&o.config.ListInterval, "list-interval", 30*time.Second, "How often what accounts hold is listed, to find what was changed behind the operator's back. At least 5s; 0 lists nothing.")
+	flags.DurationVar(&o.config.ResyncInterval, "resync-interval", 6*time.Hour, "How often each object is compared with the cloud in full, also in what lists do not show, for objects that set no spec.resyncInterval. At least 5s.")
 	flags.IntVar(&o.config.MaxConcurrentReconciles, "max-concurrent-reconciles", 10, "How many objects of a kind are worked on at a time.")
 	flags.DurationVar(&o.config.GracePeriod, "graceful-shutdown-timeout", 20*time.Second, "How long running reconciliations may take to end when the manager stops.")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "Least level that is logged: debug, info, warn or error.")
@@ -57,6 +58,8 @@ func (o *options) validate(rest []string) error {
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("unexpected argument %q: only flags are taken", rest[0])
+	case o.config.ListInterval < 5*time.Second && o.config.ListInterval != 0:
+		return fmt.Errorf("--list-interval is %s: it must be at least 5s, or 0 to list nothing", o.config.ListInterval)
 	case o.config.ResyncInterval < 5*time.Second:
 		return fmt.Errorf("--resync-interval is %s: it must be at least 5s", o.config.ResyncInterval)
 	case o.config.MaxConcurrentReconciles < 1:

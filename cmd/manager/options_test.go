@@ -22,8 +22,9 @@ func TestParse(t *testing.T) {
 	defaults := func(change ...func(*options)) *options {
 		o := &options{
 			config: manager.Config{
-				MetricsAddress: ":8080", ProbeAddress: ":8081", ResyncInterval: 10 * time.Minute, MaxConcurrentReconciles: 10,
-				GracePeriod: 20 * time.Second,
+				MetricsAddress: ":8080", ProbeAddress: ":8081", ListInterval: 30 * time.Second, ResyncInterval: 6 * time.Hour,
+				MaxConcurrentReconciles: 10,
+				GracePeriod:             20 * time.Second,
 			},
 			logLevel: slog.LevelInfo, logFormat: "json", qps: 50, burst: 100,
 		}
@@ -49,6 +50,8 @@ func TestParse(t *testing.T) {
 		{"--allow-endpoint-host=*.example.com,http://127.0.0.1:9090 -allow-endpoint-host cloud.internal:8443", defaults(func(o *options) {
 			o.config.AllowEndpointHosts = []string{"*.example.com", "http://127.0.0.1:9090", "cloud.internal:8443"}
 		})},
+		{"--list-interval=0", defaults(func(o *options) { o.config.ListInterval = 0 })},
+		{"--list-interval=1m", defaults(func(o *options) { o.config.ListInterval = time.Minute })},
 		{"--resync-interval=5s --max-concurrent-reconciles=1 --graceful-shutdown-timeout=1m", defaults(func(o *options) {
 			o.config.ResyncInterval, o.config.MaxConcurrentReconciles, o.config.GracePeriod = 5*time.Second, 1, time.Minute
 		})},
@@ -95,6 +98,7 @@ func TestParseRefusesAndNamesTheFlag(t *testing.T) {
 		args string
 		want []string
 	}{
+		{"--list-interval=4999ms", []string{"--list-interval is 4.999s", "at least 5s"}},
 		{"--resync-interval=4999ms", []string{"--resync-interval is 4.999s", "at least 5s"}},
 		{"--resync-interval=-1h", []string{"--resync-interval", "at least 5s"}},
 		{"--resync-interval=soon", []string{"-resync-interval", "soon"}},

@@ -230,7 +230,7 @@ func TestDeleteWithAMalformedClaim(t *testing.T) {
 	w := newSettledWorld(t)
 	w.annotate(v1alpha1.ClaimAnnotation, "gibberish")
 	w.delete()
-	resynced(t, w.pass())
+	triedAgain(t, w.pass())
 	w.called()
 	w.says("Ready=False/Rejected", "Stalled=True/Rejected")
 	contains(t, w.message("Ready"), "gibberish")

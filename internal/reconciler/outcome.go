@@ -173,11 +173,11 @@ func progressing(verb v1alpha1.OperationVerb, message string) outcome {
 	}
 }
 
-// stuck is an outcome in which someone must act.
+// stuck is an outcome in which someone must act, maybe elsewhere than on the object.
 func stuck(class, reason, message string, after time.Duration) outcome {
 	return outcome{
 		class: class, ready: isFalse(reason, message), synced: isFalse(reason, message), stalled: isTrue(reason, message),
-		wait:   wait{after: after},
+		wait:   wait{after: min(after, humanInterval)},
 		events: []occurrence{{kind: corev1.EventTypeWarning, reason: reason, action: "Reconcile", message: message, onChange: true}},
 	}
 }
@@ -189,7 +189,7 @@ func missing(message string, stalled bool, after time.Duration) outcome {
 	}
 	return outcome{
 		class: string(clouderr.NotFound), ready: isFalse(v1alpha1.ReasonNotFound, message),
-		synced: isFalse(v1alpha1.ReasonNotFound, message), wait: wait{after: after},
+		synced: isFalse(v1alpha1.ReasonNotFound, message), wait: wait{after: min(after, humanInterval)},
 	}
 }
 

@@ -138,7 +138,7 @@ func mentions(record rig.Record, texts []string) bool {
 // unstable fields differ from run to run.
 var unstable = []string{
 	"create_time", "update_time", "last_job_id", "latest_job_id", "create_revision", "update_revision", "begin_time", "end_time",
-	"lastTransitionTime", "lastSyncTime", "observedInputs", "beginTime", "endTime", "port", "serviceCenter", "kie",
+	"lastTransitionTime", "lastSyncTime", "observedInputs", "observedFingerprint", "beginTime", "endTime", "port", "serviceCenter", "kie",
 	"item_id", "revision", "watch", "written", "job", "lastJobID",
 }
 

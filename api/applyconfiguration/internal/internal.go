@@ -238,6 +238,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: observedFingerprint
+      type:
+        scalar: string
     - name: observedGeneration
       type:
         scalar: numeric
@@ -786,6 +789,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastSyncTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: observedFingerprint
+      type:
+        scalar: string
     - name: observedGeneration
       type:
         scalar: numeric
@@ -1134,6 +1140,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: observedFingerprint
+      type:
+        scalar: string
     - name: observedGeneration
       type:
         scalar: numeric
@@ -1392,6 +1401,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastSyncTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: observedFingerprint
+      type:
+        scalar: string
     - name: observedGeneration
       type:
         scalar: numeric
@@ -1657,6 +1669,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: name
+      type:
+        scalar: string
+    - name: observedFingerprint
       type:
         scalar: string
     - name: observedGeneration

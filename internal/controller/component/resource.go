@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
 	"servicestage.dev/operator/internal/controller/internal/candidates"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
+	"servicestage.dev/operator/internal/roster"
 )
 
 // resource is a handle on one component.
@@ -99,6 +101,11 @@ func (r *resource) Find(ctx context.Context, claim external.Claim) iter.Seq2[*ob
 			r.applicationID = c.ApplicationID
 			return &observed{Component: *c, labelsKnown: true}
 		})
+}
+
+// Rows lists the components of an account.
+func Rows(ctx context.Context, cloud *cloudclient.Client) iter.Seq2[roster.Row, error] {
+	return roster.Of(servicestage.New(cloud).ListComponents(ctx, "", servicestage.ComponentListOptions{}), func(c *servicestage.Component) string { return c.ID }, fingerprint)
 }
 
 // Identity says which component was observed, and whose it is.

@@ -138,6 +138,14 @@ func (b *ComponentStatusApplyConfiguration) WithObservedInputs(value string) *Co
 	return b
 }
 
+// WithObservedFingerprint sets the ObservedFingerprint field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ObservedFingerprint field is set to the value of the last call.
+func (b *ComponentStatusApplyConfiguration) WithObservedFingerprint(value string) *ComponentStatusApplyConfiguration {
+	b.ResourceStatusApplyConfiguration.ObservedFingerprint = &value
+	return b
+}
+
 // WithApplicationID sets the ApplicationID field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ApplicationID field is set to the value of the last call.
