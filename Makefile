@@ -40,12 +40,16 @@ demo: demo-build ## Start a control plane, a simulated cloud and the manager; wa
 	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin
 
 .PHONY: playground
-playground: demo-build ## The same, but stays up and prints KUBECONFIG and the simulator's address.
+playground: demo-build ## The same, but stays up for the guides, and says how to reach it.
 	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin --stay
+
+.PHONY: playground-empty
+playground-empty: demo-build ## A playground without the operator: a cluster to install it in.
+	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin --empty
 
 .PHONY: demo-build
 demo-build:
-	@$(PROGRESS) "build" go build -buildvcs=false -o bin/ ./cmd/manager ./cmd/cloudsim ./hack/demo
+	@$(PROGRESS) "build" go build -buildvcs=false -o bin/ ./cmd/manager ./cmd/cloudsim ./cmd/kubectl-servicestage ./hack/demo
 
 ##@ Test
 
