@@ -54,7 +54,7 @@ demo-build:
 ##@ Test
 
 .PHONY: test
-test: test-unit test-envtest test-conformance test-integrations test-e2e test-packaging ## Run every test but the fault checks.
+test: test-unit test-envtest test-conformance test-integrations test-e2e test-packaging test-guides ## Run every test but the fault checks.
 
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.
@@ -87,6 +87,11 @@ test-e2e: ## The built manager, the built simulator and a real API server as sep
 test-packaging: ## The Helm chart with the real helm on a real API server, and the manager with what the chart gives it.
 	@hack/tools/tool.sh helm >/dev/null && assets=$$(hack/controlplane/assets.sh) && \
 	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "packaging tests" go test -timeout 20m -v $(TESTFLAGS) ./test/packaging/... -ginkgo.v -ginkgo.no-color
+
+.PHONY: test-guides
+test-guides: ## Follow the guides word by word on playgrounds, with the real kubectl and helm.
+	@$(TOOL) helm >/dev/null && $(TOOL) kubectl >/dev/null && assets=$$(hack/controlplane/assets.sh) && \
+	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "guides" go test -count=1 -timeout 5m $(TESTFLAGS) ./test/guides
 
 .PHONY: test-cluster
 test-cluster: ## The chart in a cluster with nodes: CLUSTER_TOOL=folder, or KUBECONFIG and IMAGE_LOADER="kind load image-archive".
