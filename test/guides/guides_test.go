@@ -156,11 +156,13 @@ func follow(ctx context.Context, t *testing.T, checkout, page, mark string) {
 	// The shell's commands end with it, and hold the output no longer.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	started := time.Now()
 	out, err := cmd.CombinedOutput()
 	outputs := strings.Split(string(out), "## line ")
 	if err != nil {
 		t.Fatalf("%s: the commands of line %s\n%v", page, outputs[len(outputs)-1], err)
 	}
+	t.Logf("%s: %d blocks in %.1f s", page, len(found), time.Since(started).Seconds())
 	next := 0
 	for _, b := range found {
 		if !b.prints {
