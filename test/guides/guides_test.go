@@ -106,7 +106,10 @@ func playground(ctx context.Context, t *testing.T, root, bin, flag string) strin
 			t.Errorf("the playground did not end well: %v\n%s", err, log.Bytes())
 		}
 	})
-	NewWithT(t).Eventually(filepath.Join(checkout, "bin", "playground.env")).WithContext(ctx).WithTimeout(timeout).Should(BeARegularFile())
+	NewWithT(t).Eventually(func() error {
+		_, err := os.Stat(filepath.Join(checkout, "bin", "playground.env"))
+		return err
+	}).WithContext(ctx).WithTimeout(timeout).Should(Succeed())
 	return checkout
 }
 
