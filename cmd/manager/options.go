@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 	"servicestage.dev/operator/internal/cloudclient/endpoint"
 	"servicestage.dev/operator/internal/manager"
 )
+
+// clusterName leaves room for a namespace and a name in the value of a label.
+var clusterName = regexp.MustCompile(`^[A-Za-z0-9.-]{0,20}$`)
 
 // options are the flags.
 type options struct {
@@ -36,6 +40,7 @@ func parse(args []string) (*options, error) {
 	flags.StringVar(&o.config.LeaderElectionNamespace, "leader-election-namespace", "", "Namespace of the lease; the manager's own where empty.")
 	flags.Var((*list)(&o.config.WatchNamespaces), "watch-namespaces", "Namespaces to work in, separated by commas; all where left out.")
 	clusterAccounts := flags.Bool("cluster-accounts", true, "Serve ClusterCloudAccounts, which needs rights on them and on Namespaces in the whole cluster.")
+	flags.StringVar(&o.config.ClusterName, "cluster-name", "", "What this cluster is called in the cloud, in the label that says whose a resource is: up to 20 letters, digits, - and dots.")
 	flags.Var((*list)(&o.config.AllowEndpointHosts), "allow-endpoint-host", fmt.Sprintf(
 		"Hosts that the endpoints of accounts may name, separated by commas or given several times: host, host:port, *.suffix, or http://host[:port] for plain http. Replaces the default %s.", strings.Join(endpoint.DefaultPatterns(), ",")))
 	flags.DurationVar(&o.config.ResyncInterval, "resync-interval", 10*time.Minute, "How often the cloud is looked at for changes made behind the operator's back, for objects that set no spec.resyncInterval. At least 5s.")
@@ -57,6 +62,8 @@ func (o *options) validate(rest []string) error {
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("unexpected argument %q: only flags are taken", rest[0])
+	case !clusterName.MatchString(o.config.ClusterName):
+		return fmt.Errorf("--cluster-name is %q: it must have at most 20 letters, digits, - and dots", o.config.ClusterName)
 	case o.config.ResyncInterval < 5*time.Second:
 		return fmt.Errorf("--resync-interval is %s: it must be at least 5s", o.config.ResyncInterval)
 	case o.config.MaxConcurrentReconciles < 1:

@@ -107,6 +107,7 @@ func TestParseRefusesAndNamesTheFlag(t *testing.T) {
 		{"--allow-endpoint-host=169.254.169.254", []string{"--allow-endpoint-host", "169.254.169.254"}},
 		{"--leader-elect=perhaps", []string{"-leader-elect", "perhaps"}},
 		{"--kube-api-qps=fast", []string{"-kube-api-qps", "fast"}},
+		{"--cluster-name=eu/1", []string{"--cluster-name is \"eu/1\"", "at most 20"}},
 		{"--nonsense", []string{"-nonsense"}},
 		{"serve", []string{`unexpected argument "serve"`}},
 	} {

@@ -62,6 +62,8 @@ type Config struct {
 	NoClusterAccounts bool
 	// AllowEndpointHosts are the patterns of hosts that accounts may call; the vendors' domains where empty.
 	AllowEndpointHosts []string
+	// ClusterName tells in the cloud which cluster's objects these are; may be empty.
+	ClusterName string
 	// ResyncInterval of objects that name none themselves.
 	ResyncInterval time.Duration
 	// MaxConcurrentReconciles per kind.
@@ -165,6 +167,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		Metrics:                 loopMetrics,
 		Recorder:                mgr.GetEventRecorder("servicestage-operator"),
 		Clock:                   clock.RealClock{},
+		ClusterName:             cfg.ClusterName,
 		ResyncInterval:          cfg.ResyncInterval,
 		MaxConcurrentReconciles: cfg.MaxConcurrentReconciles,
 	}

@@ -288,6 +288,7 @@ var _ = Describe("The chart's values", func() {
 			{"replica=3", "at ''", "'replica' not allowed"},
 			{"image.tagg=1", "at '/image'", "'tagg' not allowed"},
 			{"metrics.serviceMonitor.enable=true", "at '/metrics/serviceMonitor'", "'enable' not allowed"},
+			{"manager.clusterName=eu/1", "at '/manager/clusterName'", "does not match pattern"},
 			{"metrics.prometheusRule.runbookBaseURL=docs", "at '/metrics/prometheusRule/runbookBaseURL'", "does not match pattern"},
 			{"replicas=many", "at '/replicas'", "want integer"},
 			{"replicas=-1", "at '/replicas'", "minimum"},

@@ -91,7 +91,7 @@ func (r *resource) Find(ctx context.Context, claim external.Claim) iter.Seq2[*ob
 // Identity says which application was observed, and whose it is.
 func (r *resource) Identity(o *observed) external.Identity {
 	return external.Identity{
-		ID: o.ID, Name: o.Name, Claim: labels.Claim(o.Labels), ClaimKnown: o.labelsKnown, CreatedAt: time.UnixMilli(o.CreateTime),
+		ID: o.ID, Name: o.Name, Claim: labels.Claim(o.Labels), Owner: labels.Owner(o.Labels), ClaimKnown: o.labelsKnown, CreatedAt: time.UnixMilli(o.CreateTime),
 	}
 }
 
