@@ -31,6 +31,7 @@ var groups = []struct {
 }{
 	{"playground", "--stay", []string{"README.md", "docs/troubleshooting.md", "docs/runbooks.md", "docs/guides/monitoring.md",
 		"docs/kubectl-servicestage.md", "docs/guides/gitops.md", "docs/guides/import.md"}},
+	{"playground", "--stay", []string{"docs/guides/backup.md"}},
 	{"playground-empty", "--empty", []string{"docs/guides/install.md"}},
 	{"playground-empty", "--empty", []string{"docs/guides/upgrade.md"}},
 }

@@ -260,9 +260,9 @@ var _ = Describe("The chart", func() {
 
 	It("passes values on to the manager as flags", func(ctx context.Context) {
 		plain := render(ctx).deployment().Spec.Template.Spec.Containers[0].Args
-		args := render(ctx, "--set", "manager.allowEndpointHosts={*.example.com,cloud.internal:8443},manager.resyncInterval=30m,manager.maxConcurrentReconciles=4",
+		args := render(ctx, "--set", "manager.allowEndpointHosts={*.example.com,cloud.internal:8443},manager.resyncInterval=30m,manager.maxConcurrentReconciles=4,manager.clusterName=eu-1",
 			"--set", "manager.logLevel=debug,manager.logFormat=text,manager.extraArgs={--kube-api-qps=7}").deployment().Spec.Template.Spec.Containers[0].Args
-		Expect(args).To(Equal(append(plain, "--allow-endpoint-host=*.example.com,cloud.internal:8443", "--resync-interval=30m",
+		Expect(args).To(Equal(append(plain, "--cluster-name=eu-1", "--allow-endpoint-host=*.example.com,cloud.internal:8443", "--resync-interval=30m",
 			"--max-concurrent-reconciles=4", "--log-level=debug", "--log-format=text", "--kube-api-qps=7")))
 	})
 
