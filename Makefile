@@ -40,17 +40,21 @@ demo: demo-build ## Start a control plane, a simulated cloud and the manager; wa
 	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin
 
 .PHONY: playground
-playground: demo-build ## The same, but stays up and prints KUBECONFIG and the simulator's address.
+playground: demo-build ## The same, but stays up for the guides, and says how to reach it.
 	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin --stay
+
+.PHONY: playground-empty
+playground-empty: demo-build ## A playground without the operator: a cluster to install it in.
+	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin --empty
 
 .PHONY: demo-build
 demo-build:
-	@$(PROGRESS) "build" go build -buildvcs=false -o bin/ ./cmd/manager ./cmd/cloudsim ./hack/demo
+	@$(PROGRESS) "build" go build -buildvcs=false -o bin/ ./cmd/manager ./cmd/cloudsim ./cmd/kubectl-servicestage ./hack/demo
 
 ##@ Test
 
 .PHONY: test
-test: test-unit test-envtest test-conformance test-integrations test-e2e test-packaging test-faults ## Run every test.
+test: test-unit test-envtest test-conformance test-integrations test-e2e test-packaging test-guides test-faults ## Run every test.
 
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.
@@ -83,6 +87,11 @@ test-e2e: ## The built manager, the built simulator and a real API server as sep
 test-packaging: ## The Helm chart with the real helm on a real API server, and the manager with what the chart gives it.
 	@hack/tools/tool.sh helm >/dev/null && assets=$$(hack/controlplane/assets.sh) && \
 	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "packaging tests" go test -timeout 20m -v $(TESTFLAGS) ./test/packaging/... -ginkgo.v -ginkgo.no-color
+
+.PHONY: test-guides
+test-guides: ## Follow the guides word by word on playgrounds, with the real kubectl and helm.
+	@$(TOOL) helm >/dev/null && $(TOOL) kubectl >/dev/null && assets=$$(hack/controlplane/assets.sh) && \
+	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "guides" go test -count=1 -timeout 5m $(TESTFLAGS) ./test/guides
 
 .PHONY: test-cluster
 test-cluster: ## The chart in a cluster with nodes: CLUSTER_TOOL=folder, or KUBECONFIG and IMAGE_LOADER="kind load image-archive".

@@ -66,6 +66,8 @@ type Config struct {
 	AllowEndpointHosts []string
 	// ListInterval is how often what accounts hold of each kind is listed; 0 lists nothing.
 	ListInterval time.Duration
+	// ClusterName tells in the cloud which cluster's objects these are; may be empty.
+	ClusterName string
 	// ResyncInterval of objects that name none themselves.
 	ResyncInterval time.Duration
 	// MaxConcurrentReconciles per kind.
@@ -170,6 +172,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		Metrics:                 loopMetrics,
 		Recorder:                mgr.GetEventRecorder("servicestage-operator"),
 		Clock:                   clock.RealClock{},
+		ClusterName:             cfg.ClusterName,
 		ResyncInterval:          cfg.ResyncInterval,
 		MaxConcurrentReconciles: cfg.MaxConcurrentReconciles,
 	}
