@@ -71,6 +71,30 @@ func TestFaultsOnACreate(t *testing.T) {
 	}
 }
 
+func TestEchoQuotesTheRequest(t *testing.T) {
+	c := newCloud(t)
+	c.sim(http.MethodPut, "faults", `[{"action":"echo"}]`, 200)
+	r := c.signed(http.MethodPost, envsPath, createBody)
+	got, err := c.try(r)
+	if err != nil || got.status != 400 {
+		t.Fatalf("answer %+v, error %v", got, err)
+	}
+	var said struct {
+		Message string `json:"error_msg"`
+	}
+	if err := json.Unmarshal([]byte(got.body), &said); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"POST " + envsPath, r.Header.Get("Authorization"), createBody} {
+		if !strings.Contains(said.Message, want) {
+			t.Errorf("message %q does not quote %q", said.Message, want)
+		}
+	}
+	if n := c.environments(); n != 0 {
+		t.Errorf("%d environments, want none", n)
+	}
+}
+
 func TestFaultsOnAList(t *testing.T) {
 	c := newCloud(t)
 	for i := range 3 {
