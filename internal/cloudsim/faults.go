@@ -23,8 +23,8 @@ const (
 	FaultStatus FaultAction = "status"
 	// FaultStatusAfter answers Status, Headers and Body although the effect has happened.
 	FaultStatusAfter FaultAction = "statusAfter"
-	// FaultEcho answers Status (0 takes 400), without an effect, with an error whose message quotes the request: the headers
-	// that authenticate it, and its body.
+	// FaultEcho answers Status (0 takes 400), without an effect, with an error whose message quotes the request: its body,
+	// or, where it has none, the headers that authenticate it.
 	FaultEcho FaultAction = "echo"
 	// FaultResetBefore cuts the connection without an effect.
 	FaultResetBefore FaultAction = "resetBefore"
@@ -243,14 +243,14 @@ func (f *Fault) answer(status, otherwise int) rendered {
 
 // echo is the answer of a server that quotes what it was asked, as some do with what they cannot read.
 func (f *Fault) echo(r *http.Request, body []byte) rendered {
-	quoted := r.Method + " " + r.URL.RequestURI()
+	quoted := string(body)
 	for _, name := range []string{"Authorization", "X-Auth-Token", "X-Security-Token"} {
-		if value := r.Header.Get(name); value != "" {
-			quoted += " " + name + ": " + value
+		if value := r.Header.Get(name); value != "" && len(body) == 0 {
+			quoted += name + ": " + value + " "
 		}
 	}
 	echoed := *f
-	echoed.Body = encodeJSON(map[string]string{"error_code": "SVCSTG.00100400", "error_msg": "Cannot read " + quoted + " " + string(body)})
+	echoed.Body = encodeJSON(map[string]string{"error_code": "SVCSTG.00100400", "error_msg": "Cannot read " + quoted})
 	return echoed.answer(f.Status, http.StatusBadRequest)
 }
 
