@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/internal/manager"
@@ -33,6 +34,7 @@ var (
 
 func TestSecurity(t *testing.T) {
 	RegisterFailHandler(Fail)
+	ctrl.SetLogger(GinkgoLogr)
 	suite, reporter := GinkgoConfiguration()
 	suite.Timeout = 10 * time.Minute
 	RunSpecs(t, "Security", suite, reporter)
