@@ -185,6 +185,22 @@ func (s *Sim) Outcomes(ctx context.Context, outcomes ...cloudsim.Outcome) error 
 	return err
 }
 
+// Accounts replaces the accounts that the cloud knows. Their tokens end.
+func (s *Sim) Accounts(ctx context.Context, accounts ...cloudsim.Account) error {
+	_, err := s.do(ctx, http.MethodPut, "/_sim/accounts", append([]cloudsim.Account{}, accounts...))
+	return err
+}
+
+// Engines returns the engines with their addresses.
+func (s *Sim) Engines(ctx context.Context) ([]cloudsim.EngineInfo, error) {
+	body, err := s.do(ctx, http.MethodGet, "/_sim/engines", nil)
+	if err != nil {
+		return nil, err
+	}
+	var engines []cloudsim.EngineInfo
+	return engines, json.Unmarshal(body, &engines)
+}
+
 // Reset empties the cloud and takes back every fault, limit, latency and outcome.
 func (s *Sim) Reset(ctx context.Context) error {
 	_, err := s.do(ctx, http.MethodPost, "/_sim/reset", nil)
