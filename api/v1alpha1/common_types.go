@@ -104,8 +104,9 @@ type ResourceSpec struct {
 	// when creating failed with AlreadyExists.
 	// +optional
 	Import *Import `json:"import,omitempty"`
-	// ResyncInterval is how often the cloud is looked at for changes made behind the operator's back. The manager's
-	// --resync-interval (10m unless set) where left out. A duration of at least 5s, for example 10m or 1h30m.
+	// ResyncInterval is how often the object is compared with the cloud in full; most changes made behind the operator's
+	// back are found sooner, by lists. The manager's --resync-interval (6h unless set) where left out. A duration of at
+	// least 5s, for example 10m or 1h30m.
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(h|m|s|ms)){1,4}$') && duration(self) >= duration('5s')",message="resyncInterval is a duration of at least 5s, for example 10m or 1h30m"
 	// +optional
 	ResyncInterval *metav1.Duration `json:"resyncInterval,omitempty"`
@@ -249,4 +250,8 @@ type ResourceStatus struct {
 	// ObservedInputs identifies the versions of the referenced objects, ConfigMaps and Secrets that this status speaks of.
 	// +optional
 	ObservedInputs string `json:"observedInputs,omitempty"`
+	// ObservedFingerprint identifies what lists of the cloud show of the resource as it was last observed: its time of
+	// update, its state and the like. A list that shows something else makes the operator look at the resource.
+	// +optional
+	ObservedFingerprint string `json:"observedFingerprint,omitempty"`
 }

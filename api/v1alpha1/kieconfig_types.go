@@ -111,7 +111,7 @@ type KieConfigSpec struct {
 	TLS *TLS `json:"tls,omitempty"`
 	// Access is Engine (the default), straight to the engine's address, or Gateway, by import and export through the
 	// cloud, for managers that cannot reach that address. Gateway cannot delete items and is looked at once per
-	// resyncInterval.
+	// list interval.
 	// +kubebuilder:default=Engine
 	// +optional
 	Access KieAccess `json:"access,omitempty"`

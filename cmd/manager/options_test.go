@@ -22,10 +22,11 @@ func TestParse(t *testing.T) {
 	defaults := func(change ...func(*options)) *options {
 		o := &options{
 			config: manager.Config{
-				MetricsAddress: ":8080", ProbeAddress: ":8081", ResyncInterval: 10 * time.Minute, MaxConcurrentReconciles: 10,
-				GracePeriod: 20 * time.Second,
+				MetricsAddress: ":8080", ProbeAddress: ":8081", ProfileAddress: "0", ListInterval: 30 * time.Second, ResyncInterval: 6 * time.Hour,
+				MaxConcurrentReconciles: 10,
+				GracePeriod:             20 * time.Second,
 			},
-			logLevel: slog.LevelInfo, logFormat: "json", qps: 50, burst: 100,
+			logLevel: slog.LevelInfo, logFormat: "json", qps: 0, burst: 100,
 		}
 		for _, c := range change {
 			c(o)
@@ -49,10 +50,13 @@ func TestParse(t *testing.T) {
 		{"--allow-endpoint-host=*.example.com,http://127.0.0.1:9090 -allow-endpoint-host cloud.internal:8443", defaults(func(o *options) {
 			o.config.AllowEndpointHosts = []string{"*.example.com", "http://127.0.0.1:9090", "cloud.internal:8443"}
 		})},
+		{"--list-interval=0", defaults(func(o *options) { o.config.ListInterval = 0 })},
+		{"--list-interval=1m", defaults(func(o *options) { o.config.ListInterval = time.Minute })},
 		{"--resync-interval=5s --max-concurrent-reconciles=1 --graceful-shutdown-timeout=1m", defaults(func(o *options) {
 			o.config.ResyncInterval, o.config.MaxConcurrentReconciles, o.config.GracePeriod = 5*time.Second, 1, time.Minute
 		})},
 		{"--log-level=debug --log-format=text", defaults(func(o *options) { o.logLevel, o.logFormat = slog.LevelDebug, "text" })},
+		{"--pprof-bind-address=127.0.0.1:6060", defaults(func(o *options) { o.config.ProfileAddress = "127.0.0.1:6060" })},
 		{"--kube-api-qps=7.5 --kube-api-burst=9", defaults(func(o *options) { o.qps, o.burst = 7.5, 9 })},
 	} {
 		t.Run(tc.args, func(t *testing.T) {
@@ -95,6 +99,7 @@ func TestParseRefusesAndNamesTheFlag(t *testing.T) {
 		args string
 		want []string
 	}{
+		{"--list-interval=4999ms", []string{"--list-interval is 4.999s", "at least 5s"}},
 		{"--resync-interval=4999ms", []string{"--resync-interval is 4.999s", "at least 5s"}},
 		{"--resync-interval=-1h", []string{"--resync-interval", "at least 5s"}},
 		{"--resync-interval=soon", []string{"-resync-interval", "soon"}},
@@ -106,6 +111,7 @@ func TestParseRefusesAndNamesTheFlag(t *testing.T) {
 		{"--allow-endpoint-host=good.example.com,http://*.example.com", []string{"--allow-endpoint-host", "plain http cannot be allowed for a wildcard"}},
 		{"--allow-endpoint-host=169.254.169.254", []string{"--allow-endpoint-host", "169.254.169.254"}},
 		{"--leader-elect=perhaps", []string{"-leader-elect", "perhaps"}},
+		{"--kube-api-qps=-1", []string{"--kube-api-qps is -1", "must not be negative"}},
 		{"--kube-api-qps=fast", []string{"-kube-api-qps", "fast"}},
 		{"--nonsense", []string{"-nonsense"}},
 		{"serve", []string{`unexpected argument "serve"`}},

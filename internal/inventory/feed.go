@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 )
 
@@ -43,6 +45,8 @@ type Feed[F Fingerprint[F], L Lister[F]] struct {
 	doubted bool
 	// asks counts the demands for a list that begins after them, and served is how many of them were met.
 	asks, served int
+	// wakes paces those of lists.
+	wakes *rate.Limiter
 	// interrupt ends the list that is under way; interrupted says that its answer is to be dropped.
 	interrupt   context.CancelFunc
 	interrupted bool
@@ -98,9 +102,9 @@ func (f *Feed[F, L]) Read(ctx context.Context, object Object, q Query) (View[F],
 		return View[F]{}, f.err
 	}
 	view := View[F]{Items: map[string]F{}, Revision: f.revision, Waits: f.waits}
-	watched := make(map[string]struct{}, len(q.Watch))
+	watched := make(map[string]*F, len(q.Watch))
 	for _, identity := range q.Watch {
-		watched[identity] = struct{}{}
+		watched[identity] = nil
 		if item, found := f.items[identity]; found {
 			view.Items[identity] = item
 		}
@@ -109,6 +113,38 @@ func (f *Feed[F, L]) Read(ctx context.Context, object Object, q Query) (View[F],
 		s.watched, s.moved, s.failed = watched, false, false
 	}
 	return view, nil
+}
+
+// Watch makes the identity what the subscriber is about from now on, and seen what it saw of it last: a list that shows
+// something else wakes it. Unlike Read it waits for nothing. It ends a pass that began with Begin; looked says whether
+// the pass saw the thing itself, which is then newer than what is listed.
+func (f *Feed[F, L]) Watch(object Object, identity string, seen F, looked bool) {
+	f.inv.mu.Lock()
+	defer f.inv.mu.Unlock()
+	s := f.subscribers[object]
+	if s == nil {
+		return
+	}
+	_, watches := s.watched[identity]
+	s.watched = map[string]*F{identity: &seen}
+	s.moved = s.moved || s.owed && !looked
+	s.owed = false
+	is, listed := f.items[identity]
+	switch {
+	case listed && seen.Same(is):
+		s.moved = false
+	case f.known && !watches && !looked:
+		f.rouseStaggered(object, s)
+	}
+}
+
+// Unwatch makes the subscriber one that is about nothing for now. Nothing wakes it until it watches again.
+func (f *Feed[F, L]) Unwatch(object Object) {
+	f.inv.mu.Lock()
+	defer f.inv.mu.Unlock()
+	if s := f.subscribers[object]; s != nil {
+		s.watched, s.moved, s.owed = nil, false, false
+	}
 }
 
 // await waits for a change. It gives up the lock meanwhile.
@@ -203,6 +239,7 @@ type job struct {
 	since int64
 	wait  time.Duration
 	asks  int
+	began time.Time
 }
 
 // poll lists until ctx ends.
@@ -220,6 +257,7 @@ func (f *Feed[F, L]) poll(ctx context.Context) {
 		listing, f.interrupt = context.WithCancel(ctx) //nolint:gosec // settle calls it
 		f.interrupted = false
 		f.inv.mu.Unlock()
+		next.began = f.inv.clock.Now()
 		answer, err := f.access.List(listing, next.since, next.wait)
 		f.settle(ctx, *next, answer, err)
 	}
@@ -252,9 +290,9 @@ func (f *Feed[F, L]) next() (*job, time.Duration) {
 		return nil, 0
 	case f.asks > f.served, !f.known && f.err == nil:
 		return plain, 0
-	case clouderr.Is(f.err, clouderr.Unauthorized):
+	case clouderr.Is(f.err, clouderr.Unauthorized) && !f.inv.polled:
 		return nil, 0 // refused credentials are not tried again; others are another connection
-	case f.err == nil && f.waits != Unsupported:
+	case f.err == nil && f.waits != Unsupported && !f.inv.polled:
 		return &job{since: f.revision, wait: f.inv.wait, asks: f.asks}, 0
 	case now.Before(f.due):
 		return nil, f.due.Sub(now)
@@ -286,19 +324,56 @@ func (f *Feed[F, L]) settle(ctx context.Context, made job, answer Listing[F], er
 	if answer.Waits != SupportUnknown && answer.Waits != f.waits {
 		f.learn(answer.Waits)
 	}
-	f.due = f.confirmed.Add(f.inv.spread(f.interval()))
+	f.due = f.after(made)
 	if answer.Unchanged {
 		if made.wait > 0 && made.since == 0 {
 			f.asks++ // without a revision, what changed before the wait began would go unnoticed
 		}
 		return
 	}
-	changed := diff(f.items, answer.Items)
+	f.compare(answer.Items)
 	f.items, f.revision, f.known, f.doubted = answer.Items, answer.Revision, true, false
 	if f.items == nil {
 		f.items = map[string]F{}
 	}
-	f.moved(Object{}, changed...)
+}
+
+// after says when the list that follows one is due: an interval after it began, but not before as long a rest as it took.
+func (f *Feed[F, L]) after(made job) time.Time {
+	due, rested := made.began.Add(f.inv.spread(f.interval())), f.confirmed.Add(f.confirmed.Sub(made.began))
+	if rested.After(due) {
+		return rested
+	}
+	return due
+}
+
+// compare wakes the subscribers for which a new list shows something that the one before did not, and that they did not
+// see themselves. Of the first list all is new to those that watch already.
+func (f *Feed[F, L]) compare(now map[string]F) {
+	for object, s := range f.subscribers {
+		moved, settled := false, len(s.watched) > 0
+		for identity, seen := range s.watched {
+			is, listed := now[identity]
+			was, known := f.items[identity]
+			saw := seen != nil && listed && (*seen).Same(is)
+			settled = settled && saw
+			moved = moved || !saw && (!f.known || listed != known || listed && !was.Same(is))
+		}
+		switch {
+		case settled:
+			s.moved = false // it vanished and came back, say
+		case moved:
+			f.rouseStaggered(object, s)
+		}
+	}
+}
+
+// rouseStaggered wakes a subscriber because of a list. Called with the lock.
+func (f *Feed[F, L]) rouseStaggered(object Object, s *subscription[F, L]) {
+	now := f.inv.clock.Now()
+	f.inv.rouse(object, s, func() time.Duration {
+		return max(s.pace.next(now), f.wakes.ReserveN(now, 1).DelayFrom(now))
+	})
 }
 
 // fail notes an error. One that will not pass by itself wakes everybody: they must say so.
@@ -307,7 +382,7 @@ func (f *Feed[F, L]) fail(err error) {
 	pause = max(min(pause, lastRetry), clouderr.RetryAfter(err))
 	f.failures++
 	f.due = f.inv.clock.Now().Add(f.inv.spread(pause))
-	if !clouderr.Is(f.err, clouderr.Unauthorized) && clouderr.Is(err, clouderr.Unauthorized) {
+	if !f.inv.polled && !clouderr.Is(f.err, clouderr.Unauthorized) && clouderr.Is(err, clouderr.Unauthorized) {
 		f.rouseAll()
 	}
 	f.err = err

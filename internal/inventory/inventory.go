@@ -11,14 +11,16 @@ package inventory
 import (
 	"context"
 	"io"
-	"maps"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
@@ -69,9 +71,18 @@ type Options struct {
 	Clock clock.Clock
 	// Wait is how long one long poll waits; 1 minute where zero.
 	Wait time.Duration
-	// Spread varies an interval so that pollers do not beat together: by up to a tenth either way where nil.
+	// Spread varies an interval so that pollers do not beat together: by up to a tenth either way where nil, and where
+	// Polled is set by up to a tenth less, so that what moves is found within the interval.
 	Spread func(time.Duration) time.Duration
+	// Polled is set where lists cannot wait for changes and objects watch without reading: see Watch. The lists are made
+	// at the interval, and that one failed concerns nobody but the poller.
+	Polled bool
+	// Stagger is the time between two wakes by lists of one feed, but for the first of a row; 0 wakes all at once.
+	Stagger time.Duration
 }
+
+// crowd is how many objects lists wake at once where wakes are staggered.
+const crowd = 20
 
 // Inventory holds the feeds of one sort of collection. It is a Runnable of the manager: the pollers run under its
 // context, and it ends when all of them have.
@@ -79,6 +90,9 @@ type Inventory[F Fingerprint[F], L Lister[F]] struct {
 	clock  clock.Clock
 	wait   time.Duration
 	spread func(time.Duration) time.Duration
+	polled bool
+	// stagger is the rate of wakes, rate.Inf where they are not staggered.
+	stagger rate.Limit
 
 	mu sync.Mutex
 	// ctx is set while the manager runs.
@@ -93,10 +107,13 @@ type Inventory[F Fingerprint[F], L Lister[F]] struct {
 type subscription[F Fingerprint[F], L Lister[F]] struct {
 	feed     *Feed[F, L]
 	interval time.Duration
-	// watched identities; nil until the object has read.
-	watched map[string]struct{}
-	// moved is set from a change until the object reads.
+	// watched identities, with what the object saw of each where it watches without reading; nil until it has read or
+	// watches.
+	watched map[string]*F
+	// moved is set from a change until the object reads, or begins to look.
 	moved bool
+	// owed is set while the object looks because something moved.
+	owed bool
 	// failed is set where the object was told an error: it is woken when the feed recovers.
 	failed bool
 	pace   pace
@@ -105,8 +122,8 @@ type subscription[F Fingerprint[F], L Lister[F]] struct {
 // New returns an inventory without feeds.
 func New[F Fingerprint[F], L Lister[F]](o Options) *Inventory[F, L] {
 	inv := &Inventory[F, L]{
-		clock: o.Clock, wait: o.Wait, spread: o.Spread, feeds: map[string]*Feed[F, L]{}, objects: map[Object]*subscription[F, L]{},
-		wake: func(Object, time.Duration) {},
+		clock: o.Clock, wait: o.Wait, spread: o.Spread, polled: o.Polled, stagger: rate.Every(o.Stagger),
+		feeds: map[string]*Feed[F, L]{}, objects: map[Object]*subscription[F, L]{}, wake: func(Object, time.Duration) {},
 	}
 	if inv.clock == nil {
 		inv.clock = clock.RealClock{}
@@ -116,17 +133,26 @@ func New[F Fingerprint[F], L Lister[F]](o Options) *Inventory[F, L] {
 	}
 	if inv.spread == nil {
 		inv.spread = func(d time.Duration) time.Duration {
-			return d + time.Duration((rand.Float64()*2-1)*float64(d)/10) //nolint:gosec // jitter needs no secrecy
+			least, most := float64(d)*9/10, float64(d)*11/10
+			if inv.polled {
+				most = float64(d)
+			}
+			return time.Duration(least + mathrand.Float64()*(most-least)) //nolint:gosec // jitter needs no secrecy
 		}
 	}
 	return inv
 }
 
-// Source wakes objects in the controller that it is added to.
+// Source wakes objects in the controller that it is added to, behind those that users changed.
 func (inv *Inventory[F, L]) Source() source.Source {
 	return source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		inv.WakeBy(func(object Object, after time.Duration) {
-			queue.AddAfter(reconcile.Request{NamespacedName: object}, after)
+			request := reconcile.Request{NamespacedName: object}
+			if ordered, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+				ordered.AddWithOpts(priorityqueue.AddOpts{After: after, Priority: new(handler.LowPriority)}, request)
+				return
+			}
+			queue.AddAfter(request, after)
 		})
 		return nil
 	})
@@ -194,7 +220,7 @@ func (inv *Inventory[F, L]) Subscribe(object Object, c Connection, open func() (
 			return nil, err
 		}
 		f = &Feed[F, L]{
-			inv: inv, key: c.Key, label: c.Label, access: access,
+			inv: inv, key: c.Key, label: c.Label, access: access, wakes: rate.NewLimiter(inv.stagger, crowd),
 			subscribers: map[Object]*subscription[F, L]{}, items: map[string]F{}, changed: make(chan struct{}),
 		}
 		inv.feeds[c.Key] = f
@@ -252,6 +278,20 @@ func (inv *Inventory[F, L]) Moved(object Object) bool {
 	return s == nil || s.watched == nil || s.moved
 }
 
+// Begin says, at the beginning of a pass over an object that watches without reading, whether something moved that it has
+// not looked at. What moves from now on is for the next pass. Watch ends the pass.
+func (inv *Inventory[F, L]) Begin(object Object) bool {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	s := inv.objects[object]
+	if s == nil {
+		return false
+	}
+	s.owed = s.owed || s.moved
+	s.moved = false
+	return s.owed
+}
+
 // Touch makes the object one for which something has moved. It does not wake it.
 func (inv *Inventory[F, L]) Touch(object Object) {
 	inv.mu.Lock()
@@ -298,20 +338,4 @@ func (f *Feed[F, L]) moved(by Object, changed ...string) {
 			}
 		}
 	}
-}
-
-// diff lists the identities of what is in one of two snapshots only, or not the same in both.
-func diff[F Fingerprint[F]](before, after map[string]F) []string {
-	var changed []string
-	for identity, is := range after {
-		if was, found := before[identity]; !found || !was.Same(is) {
-			changed = append(changed, identity)
-		}
-	}
-	for identity := range maps.Keys(before) {
-		if _, found := after[identity]; !found {
-			changed = append(changed, identity)
-		}
-	}
-	return changed
 }

@@ -5,6 +5,7 @@
 package manager
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -39,6 +40,7 @@ import (
 	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/metrics"
 	"servicestage.dev/operator/internal/reconciler"
+	"servicestage.dev/operator/internal/roster"
 )
 
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create;get;update,namespace=servicestage-system
@@ -49,8 +51,8 @@ const LeaderElectionID = "servicestage-operator.servicestage.dev"
 
 // Config of the manager.
 type Config struct {
-	// MetricsAddress and ProbeAddress to listen on; "0" turns one off.
-	MetricsAddress, ProbeAddress string
+	// MetricsAddress, ProbeAddress and ProfileAddress to listen on; "0" turns one off.
+	MetricsAddress, ProbeAddress, ProfileAddress string
 	// LeaderElection lets one of several managers act.
 	LeaderElection bool
 	// LeaderElectionNamespace holds the lease; the manager's own where empty.
@@ -62,6 +64,8 @@ type Config struct {
 	NoClusterAccounts bool
 	// AllowEndpointHosts are the patterns of hosts that accounts may call; the vendors' domains where empty.
 	AllowEndpointHosts []string
+	// ListInterval is how often what accounts hold of each kind is listed; 0 lists nothing.
+	ListInterval time.Duration
 	// ResyncInterval of objects that name none themselves.
 	ResyncInterval time.Duration
 	// MaxConcurrentReconciles per kind.
@@ -125,6 +129,7 @@ func options(cfg Config) ctrl.Options {
 		Scheme:                        Scheme(),
 		Metrics:                       metricsserver.Options{BindAddress: cfg.MetricsAddress},
 		HealthProbeBindAddress:        cfg.ProbeAddress,
+		PprofBindAddress:              cfg.ProfileAddress,
 		LeaderElection:                cfg.LeaderElection,
 		LeaderElectionID:              LeaderElectionID,
 		LeaderElectionNamespace:       cfg.LeaderElectionNamespace,
@@ -176,17 +181,24 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		return err
 	}
 	metrics.SnapshotAges(cfg.Registry, kieItems.Ages)
+	lists := lists{Options: roster.Options{Accounts: accounts, Refusals: pool, Interval: cfg.ListInterval}, ages: map[string]metrics.Ages{}}
 	controllers := []reconciler.Controller{
 		cloudaccount.Namespaced(pool),
-		environment.Definition(accounts, mgr.GetClient()),
-		application.Definition(accounts, mgr.GetClient(), mgr.GetAPIReader()),
-		component.Definition(accounts, mgr.GetClient()),
-		microserviceengine.Definition(accounts, mgr.GetAPIReader()),
+		listed(&lists, environment.Definition(accounts, mgr.GetClient()), environment.Rows),
+		listed(&lists, application.Definition(accounts, mgr.GetClient(), mgr.GetAPIReader()), application.Rows),
+		listed(&lists, component.Definition(accounts, mgr.GetClient()), component.Rows),
+		listed(&lists, microserviceengine.Definition(accounts, mgr.GetAPIReader()), microserviceengine.Rows),
 		kieconfig.Definition(kieconfig.Options{
 			Accounts: accounts, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Policy: policy, Metrics: callMetrics, UserAgent: userAgent,
-			ResyncInterval: cfg.ResyncInterval,
+			ListInterval: cmp.Or(cfg.ListInterval, cfg.ResyncInterval),
 		}, kieItems),
 	}
+	for _, pollers := range lists.pollers {
+		if err := mgr.Add(pollers); err != nil {
+			return err
+		}
+	}
+	metrics.ListAges(cfg.Registry, lists.ages)
 	if !cfg.NoClusterAccounts {
 		controllers = append(controllers, cloudaccount.Cluster(pool))
 	}
@@ -204,6 +216,25 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		}
 	}
 	return nil
+}
+
+// lists are the inventories of the kinds that are observed by lists.
+type lists struct {
+	roster.Options
+	pollers []*roster.Inventory
+	ages    map[string]metrics.Ages
+}
+
+// listed returns the definition of a kind that is observed by lists of all that an account holds.
+func listed[O reconciler.Object, R any](all *lists, d reconciler.Definition[O, R], rows roster.Rows) reconciler.Definition[O, R] {
+	if all.Interval == 0 {
+		return d
+	}
+	shared := roster.New(all.Options, rows)
+	all.pollers = append(all.pollers, shared)
+	all.ages[d.Name] = shared.Ages
+	d.Inventory = shared
+	return d
 }
 
 // installed says what to do where the API server does not know our kinds.

@@ -58,20 +58,35 @@ func (m *Metrics) OperationEnded(controller, verb string, succeeded bool, took t
 	m.operations.WithLabelValues(controller, verb, result).Observe(took.Seconds())
 }
 
-// SnapshotAges registers the ages of what is known of engines' configuration items, as ages tells them by feed.
-func SnapshotAges(r prometheus.Registerer, ages func() map[string]time.Duration) {
-	r.MustRegister(&snapshotAges{ages: ages, desc: prometheus.NewDesc(snapshotAge.Name, snapshotAge.Help, []string{"feed"}, nil)})
+// Ages says how old what lists told is, by what they are of.
+type Ages func() map[string]time.Duration
+
+// SnapshotAges registers the ages of what is known of engines' configuration items, by feed.
+func SnapshotAges(r prometheus.Registerer, ages Ages) {
+	r.MustRegister(&snapshotAges{desc: prometheus.NewDesc(snapshotAge.Name, snapshotAge.Help, []string{"feed"}, nil), of: map[string]Ages{"": ages}})
 }
 
-var snapshotAge = prometheus.GaugeOpts{
-	Name: "servicestage_kie_snapshot_age_seconds",
-	Help: "How long ago an engine last told its configuration items, or that they have not changed.",
+// ListAges registers the ages of what is known of cloud resources by lists: by controller, those by account.
+func ListAges(r prometheus.Registerer, ages map[string]Ages) {
+	r.MustRegister(&snapshotAges{desc: prometheus.NewDesc(listAge.Name, listAge.Help, []string{"account", "controller"}, nil), of: ages})
 }
+
+var (
+	snapshotAge = prometheus.GaugeOpts{
+		Name: "servicestage_kie_snapshot_age_seconds",
+		Help: "How long ago an engine last told its configuration items, or that they have not changed.",
+	}
+	listAge = prometheus.GaugeOpts{
+		Name: "servicestage_list_age_seconds",
+		Help: "How long ago an account's cloud resources of a kind were last listed.",
+	}
+)
 
 // snapshotAges asks when it is asked: an age grows by itself.
 type snapshotAges struct {
-	ages func() map[string]time.Duration
 	desc *prometheus.Desc
+	// of are the sources, by controller; "" where there is one alone.
+	of map[string]Ages
 }
 
 // Describe is part of a collector.
@@ -79,7 +94,13 @@ func (s *snapshotAges) Describe(out chan<- *prometheus.Desc) { out <- s.desc }
 
 // Collect is part of a collector.
 func (s *snapshotAges) Collect(out chan<- prometheus.Metric) {
-	for feed, age := range s.ages() {
-		out <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, age.Seconds(), feed)
+	for controller, ages := range s.of {
+		for feed, age := range ages() {
+			labels := []string{feed}
+			if controller != "" {
+				labels = append(labels, controller)
+			}
+			out <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, age.Seconds(), labels...)
+		}
 	}
 }

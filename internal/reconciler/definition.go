@@ -46,13 +46,19 @@ type Definition[O Object, R any] struct {
 	Conditions []string
 	// Inventory is set where lists that many objects share tell what moved in the cloud.
 	Inventory Inventory
+	// Fingerprint of what was observed, for kinds whose Inventory compares it with that of what is listed; "" where the
+	// observation does not tell. Pure.
+	Fingerprint func(*R) string
 }
 
 // Inventory knows from shared lists what moved in the cloud, and wakes the objects that it concerns.
 type Inventory interface {
-	// Moved says whether what the object is about has moved since it was last looked at. It is true for an object that
-	// this process never looked at.
+	// Moved says whether what the object is about has moved since it was last looked at. It is asked once a pass, before
+	// the look.
 	Moved(object types.NamespacedName) bool
+	// Watch is told at the end of a pass what the object's status is, and whether the pass looked at the cloud resource.
+	// From then on the object is woken when that moves.
+	Watch(ctx context.Context, object Object, looked bool) error
 	// Forget is told of objects that are gone.
 	Forget(object types.NamespacedName)
 	// Wake adds to the kind's controller what wakes objects.

@@ -45,6 +45,8 @@ type pass[O Object, R any] struct {
 	before O
 	// inputs is the version of what the object refers to.
 	inputs string
+	// minds is set where the kind's inventory was asked, and is to be told how the pass ended.
+	minds bool
 	// early is set where the pass came before the resync interval was over, because something moved in the cloud.
 	early bool
 	// observed is what the cloud holds, once that is known.
@@ -80,6 +82,9 @@ func (l *loop[O, R]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err == nil {
 		err = unpublished // after status: what the cloud did must be written down first
 	}
+	if err == nil && p.minds {
+		err = l.Inventory.Watch(ctx, p.obj, p.observed != nil)
+	}
 	return result, err
 }
 
@@ -98,12 +103,14 @@ func (p *pass[O, R]) run(ctx context.Context) (outcome, error) {
 	if p.paused() {
 		return isPaused(), nil
 	}
+	p.minds = p.Inventory != nil
+	moved := p.minds && p.Inventory.Moved(client.ObjectKeyFromObject(p.obj))
 	var err error
 	if p.inputs, err = p.inputsOf(ctx); err != nil {
 		return outcome{}, err
 	}
 	if due := freshFor(p.obj, p.inputs, p.ResyncInterval, p.Clock.Now()); due > 0 {
-		if p.early = p.Inventory != nil && p.Inventory.Moved(client.ObjectKeyFromObject(p.obj)); !p.early {
+		if p.early = moved; !p.early {
 			return isFresh(due), nil
 		}
 	}

@@ -194,7 +194,7 @@ func TestCreateFails(t *testing.T) {
 		{class: clouderr.Quota, ready: "False/QuotaExceeded", stalled: true, least: 10 * time.Minute, most: 10 * time.Minute},
 		{class: clouderr.Forbidden, ready: "False/Forbidden", stalled: true, least: 10 * time.Minute, most: 10 * time.Minute},
 		{class: clouderr.Unauthorized, ready: "False/CredentialsNotReady", stalled: true, least: 10 * time.Minute, most: 10 * time.Minute, refused: 1},
-		{class: clouderr.Invalid, ready: "False/Rejected", stalled: true, least: 54 * time.Minute, most: 66 * time.Minute},
+		{class: clouderr.Invalid, ready: "False/Rejected", stalled: true, least: 10 * time.Minute, most: 10 * time.Minute},
 	} {
 		t.Run(string(tc.class), func(t *testing.T) {
 			w := newWorld(t, object())
@@ -240,7 +240,7 @@ func TestCreateThatWasOnlyHalfDoneKeepsTheID(t *testing.T) {
 	w.cloud.create = func(claim external.Claim) (*thing, *external.Operation, error) {
 		return w.cloud.add(thing{name: "dev", claim: claim.Token}), nil, clouderr.New(clouderr.Invalid, "no such cluster")
 	}
-	resynced(t, w.pass())
+	triedAgain(t, w.pass())
 	w.says("Ready=False/Rejected", "Stalled=True/Rejected")
 	if e := w.object(); e.Status.ID != "id-1" || e.Status.Name != "dev" {
 		t.Errorf("status is %+v, want what was made", e.Status)
@@ -349,7 +349,7 @@ func TestStrangerOfOurName(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t, object())
 			w.cloud.add(thing{name: "dev", claim: tc.claim})
-			resynced(t, w.pass())
+			triedAgain(t, w.pass())
 			w.called("create dev", "find dev")
 			w.says("Ready=False/AlreadyExists", "Synced=False/AlreadyExists", "Stalled=True/AlreadyExists")
 			contains(t, w.message("Ready"), tc.want...)
@@ -502,7 +502,7 @@ func TestAdoptRefused(t *testing.T) {
 			for _, thing := range tc.things {
 				w.cloud.add(thing)
 			}
-			resynced(t, w.pass())
+			triedAgain(t, w.pass())
 			w.called(tc.calls...)
 			w.says("Ready=False/"+tc.ready, "Stalled=True/"+tc.ready)
 			contains(t, w.message("Ready"), tc.words...)
@@ -521,7 +521,7 @@ func TestAmbiguousClaim(t *testing.T) {
 		return nil, nil, clouderr.New(clouderr.Transient, "reset")
 	}
 	w.pass()
-	resynced(t, w.pass())
+	triedAgain(t, w.pass())
 	w.says("Ready=False/Ambiguous", "Stalled=True/Ambiguous")
 	contains(t, w.message("Ready"), "spec.import.id")
 
@@ -536,7 +536,7 @@ func TestImmutableFieldStalls(t *testing.T) {
 	w.cloud.things[0].vpc = "vpc-b"
 	w.edit(described("after"))
 
-	resynced(t, w.pass())
+	triedAgain(t, w.pass())
 
 	w.called("get id-1")
 	w.says("Ready=False/ImmutableField", "Synced=False/ImmutableField", "Stalled=True/ImmutableField", "Reconciling=")
@@ -558,7 +558,7 @@ func TestUpdateFails(t *testing.T) {
 		part.name = "renamed"
 		return &part, nil, clouderr.New(clouderr.Invalid, "too long")
 	}
-	resynced(t, w.pass())
+	triedAgain(t, w.pass())
 	w.says("Ready=False/Rejected", "Synced=False/Rejected", "Stalled=True/Rejected")
 	contains(t, w.message("Ready"), "Cannot update spec.description of the environment: too long.")
 	equal(t, "drift", w.object().Status.Drift, []string{"spec.description"})
@@ -645,7 +645,7 @@ func TestThingThatAnotherTookOverIsLeftAlone(t *testing.T) {
 	w := newSettledWorld(t, described("mine"))
 	w.cloud.things[0].claim, w.cloud.things[0].description = "theirs", "theirs"
 	w.clock.SetTime(now.Add(2 * time.Hour))
-	resynced(t, w.pass())
+	triedAgain(t, w.pass())
 	w.called("get id-1")
 	w.says("Ready=False/AlreadyExists", "Stalled=True/AlreadyExists")
 	contains(t, w.message("Ready"), "another object claims it")
@@ -655,7 +655,7 @@ func TestMalformedClaimTouchesNothing(t *testing.T) {
 	w := newWorld(t, object(func(e *v1alpha1.Environment) {
 		e.Annotations = map[string]string{v1alpha1.ClaimAnnotation: "gibberish"}
 	}))
-	resynced(t, w.pass())
+	triedAgain(t, w.pass())
 	w.called()
 	w.wrote("patch status")
 	w.says("Ready=False/Rejected", "Stalled=True/Rejected")
@@ -807,7 +807,7 @@ func TestResumingLooksAtTheCloud(t *testing.T) {
 
 func TestObserve(t *testing.T) {
 	w := newWorld(t, object(observing, described("wanted")))
-	resynced(t, w.pass())
+	triedAgain(t, w.pass())
 	w.called("find dev")
 	w.says("Ready=False/NotFound", "Synced=False/NotFound", "Stalled=", "Reconciling=")
 
@@ -836,7 +836,7 @@ func TestObserve(t *testing.T) {
 	// What is gone is not made again.
 	w.cloud.things = nil
 	w.clock.SetTime(now.Add(4 * time.Hour))
-	resynced(t, w.pass())
+	triedAgain(t, w.pass())
 	w.called("get id-1")
 	w.says("Ready=False/NotFound")
 	if w.object().Status.ID != "" {

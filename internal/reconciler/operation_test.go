@@ -118,7 +118,7 @@ func TestOperationThatEndsBadly(t *testing.T) {
 	w := newJobWorld(t)
 	w.takes(time.Second)
 	w.ends("no nodes left")
-	resynced(t, w.pass())
+	triedAgain(t, w.pass())
 	w.ended("Create false 1s")
 	w.called("poll job-1 Create")
 	w.says("Ready=False/Unhealthy", "Synced=False/Unhealthy", "Stalled=True/Unhealthy", "Reconciling=")
@@ -165,7 +165,7 @@ func TestOperationThatEndsBadlyWithARemedy(t *testing.T) {
 
 	// Under Observe nothing is set right.
 	w.edit(func(e *v1alpha1.Environment) { e.Spec.ManagementPolicy = v1alpha1.ManagementPolicyObserve })
-	resynced(t, w.pass())
+	triedAgain(t, w.pass())
 	w.called("poll job-1 Create")
 	w.says("Ready=False/Unhealthy", "Stalled=True/Unhealthy")
 }

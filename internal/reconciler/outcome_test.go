@@ -119,11 +119,11 @@ func TestFailedByClass(t *testing.T) {
 		},
 		{
 			"Invalid", failure{err: cloudError(clouderr.Invalid, 0)},
-			summary{"Invalid", "False/Rejected", "False/Rejected", "", "True/Rejected", "1h0m0s", "Warning Rejected"},
+			summary{"Invalid", "False/Rejected", "False/Rejected", "", "True/Rejected", "10m0s", "Warning Rejected"},
 		},
 		{
 			"Exists", failure{err: cloudError(clouderr.Exists, 0)},
-			summary{"Exists", "False/AlreadyExists", "False/AlreadyExists", "", "True/AlreadyExists", "1h0m0s", "Warning AlreadyExists"},
+			summary{"Exists", "False/AlreadyExists", "False/AlreadyExists", "", "True/AlreadyExists", "10m0s", "Warning AlreadyExists"},
 		},
 		{
 			"Transient while looking at what was well", failure{err: cloudError(clouderr.Transient, 0), looking: true},
@@ -255,8 +255,8 @@ func TestOtherOutcomes(t *testing.T) {
 		{"creating", progressing(v1alpha1.OperationCreate, ""), summary{"Progressing", "False/Creating", "False/Pending", "True/Creating", "", "poll", ""}},
 		{"updating", progressing(v1alpha1.OperationUpdate, "x"), summary{"Progressing", "False/Updating", "False/Pending", "True/Updating", "", "poll", ""}},
 		{"deleting", progressing(v1alpha1.OperationDelete, ""), summary{"Progressing", "False/Deleting", "False/Pending", "True/Deleting", "", "poll", ""}},
-		{"missing, wait", missing("gone", false, time.Hour), summary{"NotFound", "False/NotFound", "False/NotFound", "", "", "1h0m0s", ""}},
-		{"missing, act", missing("gone", true, time.Hour), summary{"NotFound", "False/NotFound", "False/NotFound", "", "True/NotFound", "1h0m0s", "Warning NotFound"}},
+		{"missing, wait", missing("gone", false, time.Hour), summary{"NotFound", "False/NotFound", "False/NotFound", "", "", "10m0s", ""}},
+		{"missing, act", missing("gone", true, time.Hour), summary{"NotFound", "False/NotFound", "False/NotFound", "", "True/NotFound", "10m0s", "Warning NotFound"}},
 		{"blocked by objects", blocked("used", wait{}), summary{"InUse", "False/DeletionBlocked", "kept", "True/DeletionBlocked", "", "watch", "Warning DeletionBlocked"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

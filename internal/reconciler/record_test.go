@@ -6,6 +6,7 @@ package reconciler
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -178,6 +179,13 @@ func TestAConnectionIsTriedBeforeTheClaimIsMinted(t *testing.T) {
 type ledger struct {
 	moved     bool
 	forgotten []string
+	// watched says with what each pass ended.
+	watched []string
+}
+
+func (l *ledger) Watch(_ context.Context, object Object, looked bool) error {
+	l.watched = append(l.watched, fmt.Sprintf("%s %s looked=%t", object.CommonStatus().ID, object.CommonStatus().ObservedFingerprint, looked))
+	return nil
 }
 
 func (l *ledger) Moved(types.NamespacedName) bool    { return l.moved }
@@ -225,5 +233,24 @@ func TestWhatMovedIsLookedAtEarly(t *testing.T) {
 	}
 	if !slices.Equal(inventory.forgotten, []string{"dev", "dev"}) {
 		t.Errorf("forgotten %q: want when it is let go, and when it is gone", inventory.forgotten)
+	}
+}
+
+func TestAFingerprintIsWrittenDownForTheInventory(t *testing.T) {
+	w, _, l := keepingWorld(t)
+	inventory := &ledger{}
+	l.Inventory = inventory
+	l.Fingerprint = func(o *thing) string { return "print of " + o.vpc }
+	w.pass()
+	w.pass()
+	w.cloud.things[0].vpc = "changed"
+	inventory.moved = true
+	w.pass()
+	w.clock.SetTime(now.Add(2 * time.Hour))
+	w.cloud.get = func(string) (*thing, error) { return nil, clouderr.New(clouderr.Transient, "no reply") }
+	w.pass()
+	want := []string{"id-1 print of  looked=true", "id-1 print of  looked=false", "id-1 print of changed looked=true", "id-1 print of changed looked=false"}
+	if diff := cmp.Diff(want, inventory.watched); diff != "" {
+		t.Errorf("watched (-want +got):\n%s", diff)
 	}
 }

@@ -51,6 +51,7 @@ func (l *loop[O, R]) settle(ctx context.Context, p *pass[O, R], o outcome) (ctrl
 			looked = *was // it moves once per interval, whatever moves in between
 		}
 		state(p.obj, o, p.inputs, looked)
+		p.stateFingerprint()
 		p.stateOwn()
 		if err := WriteStatus(ctx, l.Client, p.before, p.obj); err != nil {
 			return ctrl.Result{}, err
@@ -122,6 +123,17 @@ func state(obj Object, o outcome, inputs string, now metav1.Time) {
 	if o.synchronized {
 		status.LastSyncTime = new(now.Rfc3339Copy())
 		status.ObservedInputs = inputs
+	}
+}
+
+// stateFingerprint writes down what a list is going to show of what was observed. While a job runs it changes by itself.
+func (p *pass[O, R]) stateFingerprint() {
+	status := p.status()
+	switch {
+	case status.ID == "":
+		status.ObservedFingerprint = ""
+	case p.Fingerprint != nil && p.observed != nil && status.Operation == nil:
+		status.ObservedFingerprint = p.Fingerprint(p.observed)
 	}
 }
 

@@ -611,6 +611,12 @@ func resynced(t *testing.T, got time.Duration) {
 	within(t, got, 54*time.Minute, 66*time.Minute)
 }
 
+// triedAgain checks that an object for which someone must act is looked at again within the interval for people.
+func triedAgain(t *testing.T, got time.Duration) {
+	t.Helper()
+	within(t, got, humanInterval, humanInterval)
+}
+
 func equal(t *testing.T, what string, got, want []string) {
 	t.Helper()
 	if len(got) == 0 && len(want) == 0 {

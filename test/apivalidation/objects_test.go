@@ -88,6 +88,7 @@ const completeResourceStatus = `
   drift: [spec.labels]
   lastHandledReconcileAt: now
   observedInputs: v1
+  observedFingerprint: 0a1b
 `
 
 // complete holds, for each kind, a valid object in which every field is set that can be set beside the others, so that a

@@ -149,7 +149,7 @@ func (w *World) boot(ctx context.Context) error {
 	environments, applications, components := environment.Definition(accounts, w.API), application.Definition(accounts, w.API, w.API), component.Definition(accounts, w.API)
 	engines := microserviceengine.Definition(accounts, w.API)
 	configs := kieconfig.Definition(kieconfig.Options{
-		Accounts: accounts, Client: w.API, Live: w.API, Policy: policy, Metrics: metrics, ResyncInterval: Resync,
+		Accounts: accounts, Client: w.API, Live: w.API, Policy: policy, Metrics: metrics, ListInterval: Resync,
 	}, w.Items)
 	graph := dependency.NewGraph(w.API)
 	for _, d := range []reconciler.Controller{environments, applications, components, engines, configs} {

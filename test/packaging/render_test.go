@@ -243,9 +243,9 @@ var _ = Describe("The chart", func() {
 
 	It("passes values on to the manager as flags", func(ctx context.Context) {
 		plain := render(ctx).deployment().Spec.Template.Spec.Containers[0].Args
-		args := render(ctx, "--set", "manager.allowEndpointHosts={*.example.com,cloud.internal:8443},manager.resyncInterval=30m,manager.maxConcurrentReconciles=4",
+		args := render(ctx, "--set", "manager.allowEndpointHosts={*.example.com,cloud.internal:8443},manager.listInterval=1m,manager.resyncInterval=30m,manager.maxConcurrentReconciles=4",
 			"--set", "manager.logLevel=debug,manager.logFormat=text,manager.extraArgs={--kube-api-qps=7}").deployment().Spec.Template.Spec.Containers[0].Args
-		Expect(args).To(Equal(append(plain, "--allow-endpoint-host=*.example.com,cloud.internal:8443", "--resync-interval=30m",
+		Expect(args).To(Equal(append(plain, "--allow-endpoint-host=*.example.com,cloud.internal:8443", "--list-interval=1m", "--resync-interval=30m",
 			"--max-concurrent-reconciles=4", "--log-level=debug", "--log-format=text", "--kube-api-qps=7")))
 	})
 
@@ -277,6 +277,7 @@ var _ = Describe("The chart's values", func() {
 			{"watchNamespaces=team", "at '/watchNamespaces'", "want array"},
 			{"watchNamespaces={Team}", "at '/watchNamespaces/0'", "does not match pattern"},
 			{"watchNamespaces={a,a}", "at '/watchNamespaces'", "equal"},
+			{"manager.listInterval=soon", "at '/manager/listInterval'", "does not match pattern"},
 			{"manager.resyncInterval=soon", "at '/manager/resyncInterval'", "does not match pattern"},
 			{"manager.logLevel=loud", "at '/manager/logLevel'", "must be one of"},
 			{"manager.maxConcurrentReconciles=0", "at '/manager/maxConcurrentReconciles'", "minimum"},

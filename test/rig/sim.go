@@ -33,6 +33,7 @@ type Call struct {
 	Account string    `json:"account"`
 	Method  string    `json:"method"`
 	Path    string    `json:"path"`
+	Query   string    `json:"query"`
 	// Operation is the method and the path pattern, such as "PUT /v3/{project_id}/cas/environments/{environment_id}".
 	Operation string `json:"operation"`
 	// Status is 0 where the connection was cut.
@@ -163,6 +164,12 @@ func (s *Sim) Faults(ctx context.Context, faults ...cloudsim.Fault) error {
 // Limits replaces the request limits; none ends them.
 func (s *Sim) Limits(ctx context.Context, limits ...cloudsim.Limit) error {
 	_, err := s.do(ctx, http.MethodPut, "/_sim/limits", append([]cloudsim.Limit{}, limits...))
+	return err
+}
+
+// Accounts replaces the accounts that the simulator knows.
+func (s *Sim) Accounts(ctx context.Context, accounts ...cloudsim.Account) error {
+	_, err := s.do(ctx, http.MethodPut, "/_sim/accounts", accounts)
 	return err
 }
 

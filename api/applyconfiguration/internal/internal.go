@@ -238,6 +238,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: observedFingerprint
+      type:
+        scalar: string
     - name: observedGeneration
       type:
         scalar: numeric
@@ -780,9 +783,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastHandledReconcileAt
       type:
         scalar: string
+    - name: lastJobID
+      type:
+        scalar: string
     - name: lastSyncTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: observedFingerprint
+      type:
+        scalar: string
     - name: observedGeneration
       type:
         scalar: numeric
@@ -1131,6 +1140,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: observedFingerprint
+      type:
+        scalar: string
     - name: observedGeneration
       type:
         scalar: numeric
@@ -1389,6 +1401,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastSyncTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: observedFingerprint
+      type:
+        scalar: string
     - name: observedGeneration
       type:
         scalar: numeric
@@ -1654,6 +1669,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: name
+      type:
+        scalar: string
+    - name: observedFingerprint
       type:
         scalar: string
     - name: observedGeneration

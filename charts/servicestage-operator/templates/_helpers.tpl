@@ -47,6 +47,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- with .Values.manager }}
 {{- with .allowEndpointHosts }}{{- $args = append $args (printf "--allow-endpoint-host=%s" (join "," .)) }}{{- end }}
+{{- with .listInterval }}{{- $args = append $args (printf "--list-interval=%s" .) }}{{- end }}
 {{- with .resyncInterval }}{{- $args = append $args (printf "--resync-interval=%s" .) }}{{- end }}
 {{- with .maxConcurrentReconciles }}{{- $args = append $args (printf "--max-concurrent-reconciles=%d" (int .)) }}{{- end }}
 {{- with .logLevel }}{{- $args = append $args (printf "--log-level=%s" .) }}{{- end }}

@@ -11,6 +11,7 @@ import (
 	"servicestage.dev/operator/internal/conditions"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
+	"servicestage.dev/operator/internal/roster"
 )
 
 // report copies what was observed into the status. An application that exists can be used.
@@ -28,6 +29,11 @@ func report(obj *v1alpha1.Application, o *observed) external.Health {
 		}
 	}
 	return external.Health{State: external.Healthy, Message: fmt.Sprintf("Application %s is available.", o.Name)}
+}
+
+// fingerprint is of what both the list and the detail show of an application.
+func fingerprint(a *servicestage.Application) string {
+	return roster.Fingerprint(a.UpdateTime, a.Name, a.Description)
 }
 
 // SpecOf is the spec that says what the cloud holds of an application: applied, it changes nothing. Environments are

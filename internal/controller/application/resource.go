@@ -10,11 +10,13 @@ import (
 	"slices"
 	"time"
 
+	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
 	"servicestage.dev/operator/internal/controller/internal/candidates"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
+	"servicestage.dev/operator/internal/roster"
 )
 
 // resource is a handle on one application.
@@ -86,6 +88,11 @@ func (r *resource) Find(ctx context.Context, claim external.Claim) iter.Seq2[*ob
 		func(a *servicestage.Application) []servicestage.Label { return a.Labels },
 		func(a *servicestage.Application) bool { return a.Name == r.wanted.name },
 		func(a *servicestage.Application) *observed { return &observed{Application: *a, labelsKnown: true} })
+}
+
+// Rows lists the applications of an account.
+func Rows(ctx context.Context, cloud *cloudclient.Client) iter.Seq2[roster.Row, error] {
+	return roster.Of(servicestage.New(cloud).ListApplications(ctx, servicestage.ApplicationListOptions{}), func(a *servicestage.Application) string { return a.ID }, fingerprint)
 }
 
 // Identity says which application was observed, and whose it is.

@@ -31,9 +31,10 @@ import (
 func Definition(accounts *account.Resolver, c client.Client, live client.Reader) reconciler.Definition[*v1alpha1.Application, observed] {
 	prototype := &v1alpha1.Application{}
 	return reconciler.Definition[*v1alpha1.Application, observed]{
-		Name: "application",
-		New:  func() *v1alpha1.Application { return &v1alpha1.Application{} },
-		Kind: kind{accounts: accounts, client: c, live: live},
+		Name:        "application",
+		New:         func() *v1alpha1.Application { return &v1alpha1.Application{} },
+		Kind:        kind{accounts: accounts, client: c, live: live},
+		Fingerprint: func(o *observed) string { return fingerprint(&o.Application) },
 		References: []dependency.Reference{
 			dependency.New("spec.configurations.environmentRef", prototype, &v1alpha1.Environment{}, environments,
 				dependency.IDVersion[*v1alpha1.Environment]).AsInput().Guarding(),

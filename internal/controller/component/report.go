@@ -17,6 +17,7 @@ import (
 	"servicestage.dev/operator/internal/controller/internal/body"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
+	"servicestage.dev/operator/internal/roster"
 )
 
 const (
@@ -60,7 +61,7 @@ func reportParts(status *v1alpha1.ComponentStatus, o *observed) {
 	if o.records == nil {
 		return
 	}
-	status.Records = nil
+	status.Records, status.LastJobID = nil, o.Status.LastJobID
 	for _, r := range o.records[:min(len(o.records), maxRecords)] {
 		status.Records = append(status.Records, v1alpha1.ComponentRecord{
 			Version: r.Version, State: r.Status, DeployType: r.DeployType, Current: r.Current,
@@ -214,6 +215,13 @@ func moment(millis int64) *metav1.Time {
 		return nil
 	}
 	return new(metav1.NewTime(time.UnixMilli(millis)).Rfc3339Copy())
+}
+
+// fingerprint is of what both the lists and the detail show of a component. What only the detail shows, such as the build
+// and the configuration, shows in the time of update.
+func fingerprint(c *servicestage.Component) string {
+	return roster.Fingerprint(c.UpdateTime, c.Status.ComponentStatus, c.Status.Replica, c.Status.AvailableReplica, c.Status.FailDetail,
+		c.Status.Artifact.URL, c.Version)
 }
 
 // SpecOf is the spec that says what the cloud holds of a component, as its detail shows it: applied, it changes nothing.

@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
-	"servicestage.dev/operator/internal/conditions"
 	"servicestage.dev/operator/internal/controller/internal/body"
 	"servicestage.dev/operator/internal/controller/internal/candidates"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
+	"servicestage.dev/operator/internal/roster"
 )
 
 // resource is a handle on one component.
@@ -73,10 +74,9 @@ func (r *resource) addListed(ctx context.Context, o *observed) error {
 	return nil
 }
 
-// addRecords reads the last releases where a job may have ended since they were read.
+// addRecords reads the last releases where a job has run since they were read.
 func (r *resource) addRecords(ctx context.Context, o *observed) error {
-	known := len(r.status.Records) > 0 && r.status.Version == o.Version && r.status.Operation == nil &&
-		r.status.Replicas == conditions.Count(o.Status.Replica) // else a job ran whose reply was lost
+	known := len(r.status.Records) > 0 && r.status.Operation == nil && r.status.Version == o.Version && r.status.LastJobID == o.Status.LastJobID
 	if known || working(o.Status.ComponentStatus) || r.wanted.body == nil {
 		return nil
 	}
@@ -108,6 +108,11 @@ func (r *resource) Find(ctx context.Context, claim external.Claim) iter.Seq2[*ob
 			r.applicationID = c.ApplicationID
 			return &observed{Component: *c, labelsKnown: true}
 		})
+}
+
+// Rows lists the components of an account.
+func Rows(ctx context.Context, cloud *cloudclient.Client) iter.Seq2[roster.Row, error] {
+	return roster.Of(servicestage.New(cloud).ListComponents(ctx, "", servicestage.ComponentListOptions{}), func(c *servicestage.Component) string { return c.ID }, fingerprint)
 }
 
 // Identity says which component was observed, and whose it is.

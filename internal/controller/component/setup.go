@@ -31,6 +31,7 @@ func Definition(accounts *account.Resolver, c client.Client) reconciler.Definiti
 		Name:        "component",
 		New:         func() *v1alpha1.Component { return &v1alpha1.Component{} },
 		Kind:        kind{accounts: accounts, client: c},
+		Fingerprint: func(o *observed) string { return fingerprint(&o.Component) },
 		Annotations: []string{v1alpha1.RestartedAtAnnotation},
 		References: []dependency.Reference{
 			dependency.New("spec.applicationRef", prototype, &v1alpha1.Application{}, applications,

@@ -12,6 +12,7 @@ import (
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
+	"servicestage.dev/operator/internal/roster"
 )
 
 // maxResources is how many resources the status lists.
@@ -37,6 +38,11 @@ func report(obj *v1alpha1.Environment, o *observed) external.Health {
 		}
 	}
 	return external.Health{State: external.Healthy, Message: fmt.Sprintf("Environment %s is available.", o.Name)}
+}
+
+// fingerprint is of what both the list and the detail show of an environment.
+func fingerprint(e *servicestage.Environment) string {
+	return roster.Fingerprint(e.UpdateTime, e.Name, e.Description)
 }
 
 // SpecOf is the spec that says what the cloud holds of an environment: applied, it changes nothing. Resources are nil

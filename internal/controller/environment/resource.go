@@ -9,10 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
 	"servicestage.dev/operator/internal/controller/internal/candidates"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
+	"servicestage.dev/operator/internal/roster"
 )
 
 // resource is a handle on one environment.
@@ -58,6 +60,11 @@ func (r *resource) Find(ctx context.Context, claim external.Claim) iter.Seq2[*ob
 		func(e *servicestage.Environment) []servicestage.Label { return e.Labels },
 		func(e *servicestage.Environment) bool { return strings.EqualFold(e.Name, r.wanted.name) },
 		func(e *servicestage.Environment) *observed { return &observed{Environment: *e, labelsKnown: true} })
+}
+
+// Rows lists the environments of an account.
+func Rows(ctx context.Context, cloud *cloudclient.Client) iter.Seq2[roster.Row, error] {
+	return roster.Of(servicestage.New(cloud).ListEnvironments(ctx, servicestage.EnvironmentListOptions{}), func(e *servicestage.Environment) string { return e.ID }, fingerprint)
 }
 
 // Identity says which environment was observed, and whose it is.

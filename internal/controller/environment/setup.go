@@ -26,9 +26,10 @@ import (
 // Definition of the kind. Objects are read through c.
 func Definition(accounts *account.Resolver, c client.Client) reconciler.Definition[*v1alpha1.Environment, observed] {
 	return reconciler.Definition[*v1alpha1.Environment, observed]{
-		Name: "environment",
-		New:  func() *v1alpha1.Environment { return &v1alpha1.Environment{} },
-		Kind: kind{accounts: accounts, client: c},
+		Name:        "environment",
+		New:         func() *v1alpha1.Environment { return &v1alpha1.Environment{} },
+		Kind:        kind{accounts: accounts, client: c},
+		Fingerprint: func(o *observed) string { return fingerprint(&o.Environment) },
 		References: []dependency.Reference{
 			dependency.New("spec.resources.engineRef", &v1alpha1.Environment{}, &v1alpha1.MicroserviceEngine{}, engines, engine.Version).AsInput().Guarding(),
 		},

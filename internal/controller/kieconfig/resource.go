@@ -125,7 +125,7 @@ func (k kind) want(ctx context.Context, live client.Reader, obj *v1alpha1.KieCon
 
 // subscribe joins the objects that share the connection.
 func (k kind) subscribe(obj *v1alpha1.KieConfig, r *resource) error {
-	interval := k.ResyncInterval
+	interval := k.ListInterval
 	if own := obj.Spec.ResyncInterval; own != nil {
 		interval = own.Duration
 	}

@@ -47,8 +47,8 @@ type Options struct {
 	// Metrics count the calls to engines.
 	Metrics   *cloudclient.Metrics
 	UserAgent string
-	// ResyncInterval of objects that name none themselves.
-	ResyncInterval time.Duration
+	// ListInterval is how often an engine that cannot be long-polled is looked at, for objects that name no resync interval.
+	ListInterval time.Duration
 }
 
 // Definition of the kind, whose objects share the inventory.
@@ -176,6 +176,9 @@ func (i *Inventory) Forget(object types.NamespacedName) {
 	i.mu.Unlock()
 	i.Inventory.Forget(object)
 }
+
+// Watch has nothing to do: objects subscribe when they are bound, and watch what they read.
+func (i *Inventory) Watch(context.Context, reconciler.Object, bool) error { return nil }
 
 // SetUp adds the pollers to the manager, and the index by which objects that list the same item find each other.
 func (i *Inventory) SetUp(ctx context.Context, mgr ctrl.Manager) error {

@@ -14,6 +14,7 @@ import (
 	"servicestage.dev/operator/internal/conditions"
 	"servicestage.dev/operator/internal/external"
 	"servicestage.dev/operator/internal/reconciler"
+	"servicestage.dev/operator/internal/roster"
 )
 
 // report copies what was observed into the status and judges health.
@@ -45,6 +46,12 @@ func report(obj *v1alpha1.MicroserviceEngine, o *observed) external.Health {
 		status.CreateRetries = 0
 	}
 	return judge(obj, o)
+}
+
+// fingerprint is of what both the list and the detail show of an engine, which has no time of update, and of how many
+// instances are registered.
+func fingerprint(e *cse.Engine) string {
+	return roster.Fingerprint(e.Status, e.LatestJobID, e.Flavor, e.Version, e.Description, e.UsedInstances)
 }
 
 // SpecOf is the spec that says what the cloud holds of an engine: applied, it changes nothing. The inputs of its creation are

@@ -13,10 +13,12 @@ import (
 	"strings"
 	"time"
 
+	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/cloudclient/cse"
 	"servicestage.dev/operator/internal/cloudclient/vpc"
 	"servicestage.dev/operator/internal/external"
+	"servicestage.dev/operator/internal/roster"
 )
 
 // resource is a handle on one engine.
@@ -108,6 +110,11 @@ func (r *resource) Find(ctx context.Context, _ external.Claim) iter.Seq2[*observ
 			}
 		}
 	}
+}
+
+// Rows lists the engines of an account.
+func Rows(ctx context.Context, cloud *cloudclient.Client) iter.Seq2[roster.Row, error] {
+	return roster.Of(cse.New(cloud).ListEngines(ctx), func(e *cse.Engine) string { return e.ID }, fingerprint)
 }
 
 // Identity says which engine was observed. Engines carry no claim.

@@ -29,9 +29,10 @@ import (
 // Definition of the kind. Secrets are read through live.
 func Definition(accounts *account.Resolver, live client.Reader) reconciler.Definition[*v1alpha1.MicroserviceEngine, observed] {
 	return reconciler.Definition[*v1alpha1.MicroserviceEngine, observed]{
-		Name: "microservice-engine",
-		New:  func() *v1alpha1.MicroserviceEngine { return &v1alpha1.MicroserviceEngine{} },
-		Kind: kind{accounts: accounts, live: live},
+		Name:        "microservice-engine",
+		New:         func() *v1alpha1.MicroserviceEngine { return &v1alpha1.MicroserviceEngine{} },
+		Kind:        kind{accounts: accounts, live: live},
+		Fingerprint: func(o *observed) string { return fingerprint(&o.Engine) },
 		References: []dependency.Reference{
 			dependency.ToMetadata("spec.rootPasswordSecretRef", &v1alpha1.MicroserviceEngine{},
 				schema.GroupVersionKind{Version: "v1", Kind: "Secret"}, passwordSecret),

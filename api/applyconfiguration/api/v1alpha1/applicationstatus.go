@@ -111,6 +111,14 @@ func (b *ApplicationStatusApplyConfiguration) WithObservedInputs(value string) *
 	return b
 }
 
+// WithObservedFingerprint sets the ObservedFingerprint field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ObservedFingerprint field is set to the value of the last call.
+func (b *ApplicationStatusApplyConfiguration) WithObservedFingerprint(value string) *ApplicationStatusApplyConfiguration {
+	b.ResourceStatusApplyConfiguration.ObservedFingerprint = &value
+	return b
+}
+
 // WithName sets the Name field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Name field is set to the value of the last call.

@@ -114,6 +114,14 @@ func (b *EnvironmentStatusApplyConfiguration) WithObservedInputs(value string) *
 	return b
 }
 
+// WithObservedFingerprint sets the ObservedFingerprint field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ObservedFingerprint field is set to the value of the last call.
+func (b *EnvironmentStatusApplyConfiguration) WithObservedFingerprint(value string) *EnvironmentStatusApplyConfiguration {
+	b.ResourceStatusApplyConfiguration.ObservedFingerprint = &value
+	return b
+}
+
 // WithName sets the Name field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Name field is set to the value of the last call.

@@ -27,7 +27,7 @@ type KieConfigSpecApplyConfiguration struct {
 	TLS *TLSApplyConfiguration `json:"tls,omitempty"`
 	// Access is Engine (the default), straight to the engine's address, or Gateway, by import and export through the
 	// cloud, for managers that cannot reach that address. Gateway cannot delete items and is looked at once per
-	// resyncInterval.
+	// list interval.
 	Access *apiv1alpha1.KieAccess `json:"access,omitempty"`
 	// Labels that every item carries, at most 6. Changing them deletes the items and creates them anew.
 	Labels map[string]string `json:"labels,omitempty"`

@@ -121,6 +121,14 @@ func (b *KieConfigStatusApplyConfiguration) WithObservedInputs(value string) *Ki
 	return b
 }
 
+// WithObservedFingerprint sets the ObservedFingerprint field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ObservedFingerprint field is set to the value of the last call.
+func (b *KieConfigStatusApplyConfiguration) WithObservedFingerprint(value string) *KieConfigStatusApplyConfiguration {
+	b.ResourceStatusApplyConfiguration.ObservedFingerprint = &value
+	return b
+}
+
 // WithTotal sets the Total field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Total field is set to the value of the last call.

@@ -128,6 +128,14 @@ func (b *MicroserviceEngineStatusApplyConfiguration) WithObservedInputs(value st
 	return b
 }
 
+// WithObservedFingerprint sets the ObservedFingerprint field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ObservedFingerprint field is set to the value of the last call.
+func (b *MicroserviceEngineStatusApplyConfiguration) WithObservedFingerprint(value string) *MicroserviceEngineStatusApplyConfiguration {
+	b.ResourceStatusApplyConfiguration.ObservedFingerprint = &value
+	return b
+}
+
 // WithName sets the Name field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Name field is set to the value of the last call.

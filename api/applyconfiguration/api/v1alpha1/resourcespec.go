@@ -27,8 +27,9 @@ type ResourceSpecApplyConfiguration struct {
 	// Import adopts a cloud resource that exists already, instead of creating one. It may be added later, for example
 	// when creating failed with AlreadyExists.
 	Import *ImportApplyConfiguration `json:"import,omitempty"`
-	// ResyncInterval is how often the cloud is looked at for changes made behind the operator's back. The manager's
-	// --resync-interval (10m unless set) where left out. A duration of at least 5s, for example 10m or 1h30m.
+	// ResyncInterval is how often the object is compared with the cloud in full; most changes made behind the operator's
+	// back are found sooner, by lists. The manager's --resync-interval (6h unless set) where left out. A duration of at
+	// least 5s, for example 10m or 1h30m.
 	ResyncInterval *v1.Duration `json:"resyncInterval,omitempty"`
 }
 

@@ -36,6 +36,9 @@ type ResourceStatusApplyConfiguration struct {
 	LastHandledReconcileAt *string `json:"lastHandledReconcileAt,omitempty"`
 	// ObservedInputs identifies the versions of the referenced objects, ConfigMaps and Secrets that this status speaks of.
 	ObservedInputs *string `json:"observedInputs,omitempty"`
+	// ObservedFingerprint identifies what lists of the cloud show of the resource as it was last observed: its time of
+	// update, its state and the like. A list that shows something else makes the operator look at the resource.
+	ObservedFingerprint *string `json:"observedFingerprint,omitempty"`
 }
 
 // ResourceStatusApplyConfiguration constructs a declarative configuration of the ResourceStatus type for use with
@@ -120,5 +123,13 @@ func (b *ResourceStatusApplyConfiguration) WithLastHandledReconcileAt(value stri
 // If called multiple times, the ObservedInputs field is set to the value of the last call.
 func (b *ResourceStatusApplyConfiguration) WithObservedInputs(value string) *ResourceStatusApplyConfiguration {
 	b.ObservedInputs = &value
+	return b
+}
+
+// WithObservedFingerprint sets the ObservedFingerprint field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ObservedFingerprint field is set to the value of the last call.
+func (b *ResourceStatusApplyConfiguration) WithObservedFingerprint(value string) *ResourceStatusApplyConfiguration {
+	b.ObservedFingerprint = &value
 	return b
 }
