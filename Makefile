@@ -132,6 +132,14 @@ faults: ## All of them, with SCHEDULES random schedules from SEED; prints a tabl
 	    -schedules $(SCHEDULES) -seed $(SEED) || failed=1; } && \
 	  cat "$$table" && exit $$failed
 
+# What a target finds is written beside it, into testdata/fuzz, and is a test from then on.
+FUZZTIME ?= 30s
+FUZZ ?=
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME each, one after the other; FUZZ=name limits them by package or name.
+	@hack/fuzz.sh $(FUZZTIME) $(FUZZ)
+
 .PHONY: sbom
 sbom: ## Write dist/manager.cdx.json: what is linked into the manager, as CycloneDX.
 	@hack/sbom.sh dist/manager.cdx.json
