@@ -984,6 +984,9 @@ type ComponentStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	// +optional
 	Records []ComponentRecord `json:"records,omitempty"`
+	// LastJobID is the last job that the cloud ran for the component; records are as of its end.
+	// +optional
+	LastJobID string `json:"lastJobID,omitempty"`
 }
 
 // Component is a ServiceStage component: software that is deployed in an environment.

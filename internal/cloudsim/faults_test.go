@@ -318,6 +318,9 @@ func TestRetryAfter(t *testing.T) {
 	if got.status != 429 || got.header.Get("Retry-After") != "40" {
 		t.Errorf("answer %+v, want 429 and 40 s", got)
 	}
+	c.sim(http.MethodPut, "limits", `[{"scope":"user","limit":1,"period":"1m","unstated":true}]`, 200)
+	check(t, c.call(http.MethodGet, envsPath, ""), 200, ok)
+	check(t, c.call(http.MethodGet, envsPath, ""), 429, `{"error_code":"APIGW.0308","error_msg":"The throttling threshold has been reached","request_id":"*"}`)
 	c.sim(http.MethodDelete, "limits", "", 204)
 	check(t, c.call(http.MethodGet, envsPath, ""), 200, ok)
 	for body, want := range map[string]string{

@@ -29,6 +29,8 @@ type Limit struct {
 	Limit int    `json:"limit"`
 	// Period is at least a second, in whole seconds: the answer states it as "time:N second" or "time:N minute".
 	Period Duration `json:"period"`
+	// Unstated leaves the policy out of the answer.
+	Unstated bool `json:"unstated,omitempty"`
 }
 
 func (l Limit) validate() error {
@@ -48,11 +50,15 @@ func (l Limit) validate() error {
 
 // message states the policy as the gateway does.
 func (l Limit) message() string {
+	const reached = "The throttling threshold has been reached"
+	if l.Unstated {
+		return reached
+	}
 	amount, unit := int64(time.Duration(l.Period)/time.Second), "second"
 	if amount%60 == 0 {
 		amount, unit = amount/60, "minute"
 	}
-	return fmt.Sprintf("The throttling threshold has been reached: policy %s over ratelimit,limit:%d,time:%d %s", l.Scope, l.Limit, amount, unit)
+	return fmt.Sprintf(reached+": policy %s over ratelimit,limit:%d,time:%d %s", l.Scope, l.Limit, amount, unit)
 }
 
 type limits struct {

@@ -53,6 +53,16 @@ func (b *backoffs) next(key types.NamespacedName, policy *backoffPolicy, atLeast
 	return interval + rand.N(interval/10+1) //nolint:gosec // jitter needs no secrecy
 }
 
+// tries returns how often next was asked in a row under a policy.
+func (b *backoffs) tries(key types.NamespacedName, policy *backoffPolicy) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r := b.counts[key]; r.policy == policy {
+		return r.count
+	}
+	return 0
+}
+
 // reset forgets an object's repetitions.
 func (b *backoffs) reset(key types.NamespacedName) {
 	b.mu.Lock()

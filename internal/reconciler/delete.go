@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -105,6 +106,8 @@ func (p *pass[O, R]) removeFromCloud(ctx context.Context) (outcome, error) {
 		switch {
 		case err != nil:
 			return p.failed(fmt.Sprintf("look for the %s", p.noun), v1alpha1.OperationDelete, err), nil
+		case decision == external.MatchNone && p.backoffs.tries(client.ObjectKeyFromObject(p.obj), absenceBackoff) < absenceLooks-1:
+			return isAbsent(p.noun), nil
 		case decision != external.MatchOurs:
 			return isFinal(), nil
 		}

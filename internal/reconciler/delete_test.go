@@ -137,7 +137,29 @@ func TestDeleteWaitsForTheSearch(t *testing.T) {
 	w.called("find dev")
 	w.says("Ready=False/Throttled", "Reconciling=True/Throttled")
 	w.cloud.find = nil
+	within(t, w.pass(), 3*time.Second, 4*time.Second)
+	w.says("Ready=False/Deleting", "Reconciling=True/Deleting")
+	within(t, w.pass(), 6*time.Second, 7*time.Second)
 	w.pass()
+	w.called("find dev", "find dev", "find dev")
+	w.isGone(0)
+}
+
+func TestDeleteDoesNotTrustOneList(t *testing.T) {
+	w := newWorld(t, object())
+	w.cloud.create = func(claim external.Claim) (*thing, *external.Operation, error) {
+		w.cloud.add(thing{name: "dev", claim: claim.Token})
+		return nil, nil, clouderr.New(clouderr.Transient, "reset")
+	}
+	w.pass()
+	w.cloud.took()
+	w.delete()
+	w.cloud.find = func(external.Claim) ([]*thing, error) { return nil, nil }
+	w.pass()
+	w.pass()
+	w.cloud.find = nil
+	w.pass()
+	w.called("find dev", "find dev", "find dev", "delete id-1")
 	w.isGone(0)
 }
 

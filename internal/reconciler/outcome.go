@@ -76,6 +76,7 @@ var (
 	transientBackoff = &backoffPolicy{name: "transient", first: time.Second, most: 5 * time.Minute}
 	busyBackoff      = &backoffPolicy{name: "busy", first: 15 * time.Second, most: 2 * time.Minute}
 	pollBackoff      = &backoffPolicy{name: "poll", first: 2 * time.Second, most: 15 * time.Second}
+	absenceBackoff   = &backoffPolicy{name: "absence", first: 3 * time.Second, most: 12 * time.Second}
 )
 
 // humanInterval is how often something is tried that a human has to mend, and may mend without touching the object.
@@ -99,6 +100,19 @@ func isPaused() outcome {
 	return outcome{
 		class: "Paused", keepReady: true, keepSynced: true,
 		paused: isTrue(v1alpha1.ReasonAnnotation, "Reconciliation is paused by the annotation "+v1alpha1.PausedAnnotation+"; remove it to go on."),
+	}
+}
+
+// absenceLooks is how often a list must show nothing before a deleted object whose create call may have had an effect is
+// let go: one list may lag behind, or be cut short.
+const absenceLooks = 3
+
+// isAbsent is the outcome where a deleted object's cloud resource was looked for in vain, and is looked for again.
+func isAbsent(noun string) outcome {
+	message := fmt.Sprintf("No %s of this object is listed in the cloud; looking again before the object is let go.", noun)
+	return outcome{
+		class: "Waiting", ready: isFalse(v1alpha1.ReasonDeleting, message), synced: isFalse(v1alpha1.ReasonPending, message),
+		reconciling: isTrue(v1alpha1.ReasonDeleting, message), wait: wait{backoff: absenceBackoff},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
@@ -68,15 +69,27 @@ func (d *distorter) state() (bool, chan struct{}) {
 func (d *distorter) filter() tripwire.Filter {
 	s := &stream{distorter: d}
 	return func(event []byte) [][]byte {
-		if on, _ := d.state(); !on || bytes.Contains(event[:min(len(event), 40)], []byte(`"BOOKMARK"`)) {
+		on, _ := d.state()
+		switch {
+		case !on || initialEventsEnd(event):
 			return [][]byte{event}
+		case is(event, "BOOKMARK"): // it would say that nothing before it was kept back: no new watch could mend that
+			return nil
 		}
 		return d.distort(s, event)
 	}
 }
 
-func added(event []byte) bool {
-	return bytes.Contains(event[:min(len(event), 40)], []byte(`"ADDED"`))
+// is says whether an event is of a type.
+func is(event []byte, kind string) bool {
+	return bytes.Contains(event[:min(len(event), 40)], []byte(`"`+kind+`"`))
+}
+
+func added(event []byte) bool { return is(event, "ADDED") }
+
+// initialEventsEnd says whether an event ends the list that a watch begins with, which the manager waits for.
+func initialEventsEnd(event []byte) bool {
+	return is(event, "BOOKMARK") && bytes.Contains(event, []byte(`"`+metav1.InitialEventsAnnotationKey+`"`))
 }
 
 func distortions() []distortion {

@@ -139,7 +139,7 @@ func mentions(record rig.Record, texts []string) bool {
 var unstable = []string{
 	"create_time", "update_time", "last_job_id", "latest_job_id", "create_revision", "update_revision", "begin_time", "end_time",
 	"lastTransitionTime", "lastSyncTime", "observedInputs", "observedFingerprint", "beginTime", "endTime", "port", "serviceCenter", "kie",
-	"item_id", "revision", "watch", "written", "job",
+	"item_id", "revision", "watch", "written", "job", "lastJobID",
 }
 
 // plain removes what is unstable, and sorts lists of objects, whose order means nothing here.

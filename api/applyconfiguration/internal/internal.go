@@ -783,6 +783,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastHandledReconcileAt
       type:
         scalar: string
+    - name: lastJobID
+      type:
+        scalar: string
     - name: lastSyncTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

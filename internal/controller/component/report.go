@@ -61,7 +61,7 @@ func reportParts(status *v1alpha1.ComponentStatus, o *observed) {
 	if o.records == nil {
 		return
 	}
-	status.Records = nil
+	status.Records, status.LastJobID = nil, o.Status.LastJobID
 	for _, r := range o.records[:min(len(o.records), maxRecords)] {
 		status.Records = append(status.Records, v1alpha1.ComponentRecord{
 			Version: r.Version, State: r.Status, DeployType: r.DeployType, Current: r.Current,

@@ -16,7 +16,6 @@ import (
 	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
-	"servicestage.dev/operator/internal/conditions"
 	"servicestage.dev/operator/internal/controller/internal/candidates"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
@@ -68,10 +67,9 @@ func (r *resource) addLabels(ctx context.Context, o *observed) error {
 	return nil
 }
 
-// addRecords reads the last releases where a job may have ended since they were read.
+// addRecords reads the last releases where a job has run since they were read.
 func (r *resource) addRecords(ctx context.Context, o *observed) error {
-	known := len(r.status.Records) > 0 && r.status.Version == o.Version && r.status.Operation == nil &&
-		r.status.Replicas == conditions.Count(o.Status.Replica) // else a job ran whose reply was lost
+	known := len(r.status.Records) > 0 && r.status.Operation == nil && r.status.Version == o.Version && r.status.LastJobID == o.Status.LastJobID
 	if known || working(o.Status.ComponentStatus) || r.wanted.body == nil {
 		return nil
 	}

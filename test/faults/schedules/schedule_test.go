@@ -34,7 +34,6 @@ import (
 var (
 	seed = flag.Int64("seed", 1, "seed of the first schedule; each further one has the next")
 	runs = flag.Int("schedules", 200, "how many schedules to run")
-	lies = flag.Bool("lies", false, "let lists lie, too: one known hole makes some schedules fail then (docs/reliability.md)")
 
 	table report.Table
 )
@@ -92,7 +91,7 @@ func run(seed int64) (*world, error) {
 	}
 	defer w.close()
 	rng := rand.New(rand.NewPCG(uint64(seed), 0))
-	w.chance = &chance{Rand: rng, cloud: 0.3 * rng.Float64(), api: 0.1 * rng.Float64(), stale: 0.2 * rng.Float64(), crash: 0.05 * rng.Float64(), lies: *lies}
+	w.chance = &chance{Rand: rng, cloud: 0.3 * rng.Float64(), api: 0.1 * rng.Float64(), stale: 0.2 * rng.Float64(), crash: 0.05 * rng.Float64()}
 	u := &users{world: w, rng: rng, uids: map[string]int{}}
 	for _, base := range [][2]string{{"Environment", "e1"}, {"Environment", "e2"}, {"Application", "a1"}} {
 		if err := u.create(base[0], base[1]); err != nil {

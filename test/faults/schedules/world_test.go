@@ -9,6 +9,7 @@ package schedules
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -115,8 +116,6 @@ type world struct {
 type chance struct {
 	*rand.Rand
 	cloud, api, stale, crash float64
-	// lies are lists that leave out what there is.
-	lies bool
 }
 
 func (c *chance) happens(p float64) bool { return c != nil && c.Float64() < p }
@@ -277,7 +276,7 @@ func (c *chance) fault(r *http.Request) cloudsim.Fault {
 		{Action: cloudsim.FaultStatus, Status: http.StatusTooManyRequests, Body: []byte(`{"error_code":"APIGW.0308","error_msg":"The throttling threshold has been reached: policy user over ratelimit,limit:100,time:1 minute"}`)},
 		{Action: cloudsim.FaultGarbage},
 	}
-	if r.Method == http.MethodGet && c.lies {
+	if r.Method == http.MethodGet { // lists that leave out what there is
 		kinds = append(kinds, cloudsim.Fault{Action: cloudsim.FaultEmptyList}, cloudsim.Fault{Action: cloudsim.FaultTruncatedList, Keep: 1})
 	}
 	f := kinds[c.IntN(len(kinds))]
@@ -296,10 +295,10 @@ func (w *world) interceptor() interceptor.Funcs {
 			return c.Get(ctx, key, obj, opts...)
 		},
 		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
-			return w.write(ctx, obj, func() error { return c.Patch(ctx, obj, patch, opts...) })
+			return w.write(ctx, obj, patch, func() error { return c.Patch(ctx, obj, patch, opts...) })
 		},
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
-			return w.write(ctx, obj, func() error { return c.SubResource(sub).Patch(ctx, obj, patch, opts...) })
+			return w.write(ctx, obj, patch, func() error { return c.SubResource(sub).Patch(ctx, obj, patch, opts...) })
 		},
 	}
 }
@@ -316,7 +315,7 @@ func (w *world) mayBeDown() {
 }
 
 // write carries out a write of a loop, or not, and tells, or not.
-func (w *world) write(ctx context.Context, obj client.Object, do func() error) error {
+func (w *world) write(ctx context.Context, obj client.Object, patch client.Patch, do func() error) error {
 	w.mayBeDown()
 	rate := w.chance.rate()
 	if w.chance.happens(rate.crash) {
@@ -342,6 +341,9 @@ func (w *world) write(ctx context.Context, obj client.Object, do func() error) e
 	before := empty(kindOf(obj))
 	if err := w.api.Get(ctx, client.ObjectKeyFromObject(obj), before); err == nil {
 		w.past[pastKey(obj, client.ObjectKeyFromObject(obj))] = before
+		if err := refuseOther(before, obj, patch); err != nil {
+			return err
+		}
 	}
 	if err := do(); err != nil {
 		return err
@@ -351,6 +353,24 @@ func (w *world) write(ctx context.Context, obj client.Object, do func() error) e
 		return apierrors.NewInternalError(errors.New("injected after the effect"))
 	}
 	return nil
+}
+
+// refuseOther refuses a patch that names the uid of another object of the same name, as the API server does and the fake
+// client does not.
+func refuseOther(existing, obj client.Object, patch client.Patch) error {
+	data, err := patch.Data(obj)
+	if err != nil {
+		return err
+	}
+	var named metav1.PartialObjectMetadata
+	if err := json.Unmarshal(data, &named); err != nil {
+		return err
+	}
+	if named.UID == "" || named.UID == existing.GetUID() {
+		return nil
+	}
+	return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("things").GroupResource(), existing.GetName(),
+		fmt.Errorf("precondition failed: UID in precondition: %s, UID in object meta: %s", named.UID, existing.GetUID()))
 }
 
 // wake makes a pass due now, unless one is.

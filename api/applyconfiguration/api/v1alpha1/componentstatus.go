@@ -49,6 +49,8 @@ type ComponentStatusApplyConfiguration struct {
 	ExternalAddresses []string `json:"externalAddresses,omitempty"`
 	// Records are the last ten releases, the newest first.
 	Records []ComponentRecordApplyConfiguration `json:"records,omitempty"`
+	// LastJobID is the last job that the cloud ran for the component; records are as of its end.
+	LastJobID *string `json:"lastJobID,omitempty"`
 }
 
 // ComponentStatusApplyConfiguration constructs a declarative configuration of the ComponentStatus type for use with
@@ -276,5 +278,13 @@ func (b *ComponentStatusApplyConfiguration) WithRecords(values ...*ComponentReco
 		}
 		b.Records = append(b.Records, *values[i])
 	}
+	return b
+}
+
+// WithLastJobID sets the LastJobID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastJobID field is set to the value of the last call.
+func (b *ComponentStatusApplyConfiguration) WithLastJobID(value string) *ComponentStatusApplyConfiguration {
+	b.LastJobID = &value
 	return b
 }

@@ -1,0 +1,139 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"k8s.io/client-go/rest"
+
+	"servicestage.dev/operator/test/rig"
+)
+
+// calls are the cloud's, by what they cost: a list page, a look at one resource, a change, a login.
+type calls struct {
+	Lists, Looks, Writes, Refused, Logins int
+}
+
+// calls counts the calls that the cloud got since the log was emptied.
+func (w *world) calls(ctx context.Context) (calls, error) {
+	log, err := w.sim.Calls(ctx)
+	return count(log), err
+}
+
+// count sorts calls. A GET whose pattern ends with a parameter looks at one resource; one that was refused for the rate
+// limit counts as that and as nothing else.
+func count(log []rig.Call) calls {
+	var c calls
+	for _, call := range log {
+		switch {
+		case call.Status == http.StatusTooManyRequests:
+			c.Refused++
+		case isLogin(call):
+			c.Logins++
+		case call.IsWrite():
+			c.Writes++
+		case strings.HasSuffix(call.Operation, "}"):
+			c.Looks++
+		default:
+			c.Lists++
+		}
+	}
+	return c
+}
+
+// apiWrites are the writes that the API server has answered, by everyone, since it started.
+type apiWrites struct {
+	// Objects counts patches and applies to the operator's own kinds: only the manager makes those while it is measured.
+	Objects float64
+	// Events counts those that were recorded.
+	Events float64
+}
+
+func (a apiWrites) minus(b apiWrites) apiWrites {
+	return apiWrites{Objects: a.Objects - b.Objects, Events: a.Events - b.Events}
+}
+
+// apiWrites reads the API server's own metrics.
+func (w *world) apiWrites(ctx context.Context) (apiWrites, error) {
+	c, err := rest.HTTPClientFor(w.plane.Config)
+	if err != nil {
+		return apiWrites{}, err
+	}
+	families, err := scrape(ctx, c, w.plane.Config.Host+"/metrics")
+	if err != nil {
+		return apiWrites{}, err
+	}
+	var writes apiWrites
+	for _, s := range families {
+		if s.name != "apiserver_request_total" {
+			continue
+		}
+		switch verb := s.labels["verb"]; {
+		case s.labels["resource"] == "events" && verb != "GET" && verb != "LIST" && verb != "WATCH":
+			writes.Events += s.value
+		case s.labels["group"] == "servicestage.dev" && (verb == "PATCH" || verb == "APPLY" || verb == "PUT"):
+			writes.Objects += s.value
+		}
+	}
+	return writes, nil
+}
+
+// sample is one value of a metric.
+type sample struct {
+	name   string
+	labels map[string]string
+	value  float64
+}
+
+// scrape reads a metrics endpoint.
+func scrape(ctx context.Context, c *http.Client, url string) ([]sample, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: %s", url, resp.Status)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("GET %s: %w", url, err)
+	}
+	var samples []sample
+	for name, family := range families {
+		for _, m := range family.GetMetric() {
+			labels := map[string]string{}
+			for _, pair := range m.GetLabel() {
+				labels[pair.GetName()] = pair.GetValue()
+			}
+			samples = append(samples, sample{name: name, labels: labels, value: m.GetCounter().GetValue() + m.GetGauge().GetValue()})
+		}
+	}
+	return samples, nil
+}
+
+// gauge returns the value of a metric without labels that a manager exports, in the metric's own unit.
+func (w *world) gauge(ctx context.Context, m *rig.Manager, name string) (float64, error) {
+	samples, err := scrape(ctx, http.DefaultClient, m.MetricsURL)
+	for _, s := range samples {
+		if s.name == name {
+			return s.value, nil
+		}
+	}
+	if err == nil {
+		err = fmt.Errorf("the manager exports no %s", name)
+	}
+	return 0, err
+}

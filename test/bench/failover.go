@@ -1,0 +1,59 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"servicestage.dev/operator/test/rig"
+)
+
+// failover measures how long an edit waits whose leader goes, in good order and killed (P15).
+func (b *bench) failover(ctx context.Context) (err error) {
+	b.progress("two managers, and the leader goes")
+	w, err := newWorld(ctx, b.bin, b.seed, "--leader-elect", "--leader-election-namespace="+rig.OperatorNamespace)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(err, w.stop) }()
+	leader, err := w.startAndAwaitAccount(ctx)
+	if err != nil {
+		return err
+	}
+	const name = "watched"
+	if _, err := w.latencies(ctx, name, 1); err != nil {
+		return err
+	}
+	for i, way := range []struct {
+		name string
+		end  func(*rig.Manager) error
+		want limit
+	}{
+		{"graceful", func(m *rig.Manager) error { return m.Stop() }, atMost(3)},
+		{"killed", func(m *rig.Manager) error { return m.Kill() }, atMost(17)},
+	} {
+		follower, err := w.startManager(ctx)
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := way.end(leader); err != nil {
+			return err
+		}
+		object := names(name, 1)[0]
+		generation, err := w.edit(ctx, namespace, object, fmt.Sprintf("edit %d", i))
+		if err != nil {
+			return err
+		}
+		ready, err := w.tracker.whenReady(ctx, key(namespace, object), generation)
+		if err != nil {
+			return err
+		}
+		b.record(figure{Metric: "P15", What: "leader gone, " + way.name + ": an edit is Ready after", Value: ready.Sub(began).Seconds(), Unit: "s", Want: way.want})
+		leader = follower
+	}
+	return nil
+}

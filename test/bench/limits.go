@@ -1,0 +1,162 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"servicestage.dev/operator/internal/cloudsim"
+	"servicestage.dev/operator/test/rig"
+)
+
+// The limit of the simulated cloud while limits are measured: so many calls of an account in each window.
+const (
+	windowCalls = 100
+	windowTime  = 5 * time.Second
+)
+
+func cloudLimit(unstated bool) cloudsim.Limit {
+	return cloudsim.Limit{Scope: cloudsim.LimitUser, Limit: windowCalls, Period: cloudsim.Duration(windowTime), Unstated: unstated}
+}
+
+// limits measures how much of the cloud's rate limit a backlog uses, and how many calls are refused (P8).
+func (b *bench) limits(ctx context.Context, unstated bool) (err error) {
+	kind, share := "stated", 0.95
+	if unstated {
+		kind, share = "unstated", 0.9
+	}
+	b.progress("a backlog under a limit that is %s", kind)
+	w, err := newWorld(ctx, b.bin, b.seed, "--list-interval=0")
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(err, w.stop) }()
+	const team = "limited"
+	if err := w.addAccount(ctx, team, keys.AccessKey, keys.SecretKey, nil); err != nil {
+		return err
+	}
+	if _, err := w.startAndAwaitAccount(ctx); err != nil {
+		return err
+	}
+	if err := w.sim.Limits(ctx, cloudLimit(unstated)); err != nil {
+		return err
+	}
+	if err := w.sim.ResetCalls(ctx); err != nil {
+		return err
+	}
+	// The limit is found in the first windows; what is counted comes after.
+	list := names("backlog", windowCalls*(b.windows+b.warmup+1))
+	if err := w.createAll(ctx, team, list); err != nil {
+		return err
+	}
+	err = until(ctx, "the backlog is nearly done", func(context.Context) (bool, error) {
+		n, _ := w.tracker.ready(team, list)
+		return n >= windowCalls*(b.windows+b.warmup), nil
+	})
+	if err != nil {
+		return err
+	}
+	log, err := w.sim.Calls(ctx)
+	if err != nil {
+		return err
+	}
+	used := perWindow(log)
+	b.curve("P8 "+kind, used)
+	if len(used) < b.warmup+2 {
+		return fmt.Errorf("a backlog of %d calls took %d windows only", len(list), len(used))
+	}
+	accepted, refused := 0, 0
+	for _, u := range used[b.warmup : len(used)-1] { // the last window may be cut short
+		accepted, refused = accepted+u.accepted, refused+u.refused
+	}
+	b.record(figure{Metric: "P8", What: "share of a limit that is " + kind, N: len(list), Unit: "",
+		Value: float64(accepted) / float64(windowCalls*(len(used)-1-b.warmup)), Want: atLeast(share)})
+	b.record(figure{Metric: "P8", What: "share of calls refused, limit " + kind, N: len(list), Unit: "",
+		Value: float64(refused) / float64(max(1, accepted+refused)), Want: atMost(map[bool]float64{false: 0.01, true: 0.1}[unstated])})
+	return nil
+}
+
+// use is what became of the calls of one window.
+type use struct{ accepted, refused int }
+
+// perWindow cuts a call log into the windows that the cloud counts in: each starts with the first call after the last one.
+func perWindow(log []rig.Call) []use {
+	var (
+		windows []use
+		started time.Time
+	)
+	for _, c := range log {
+		if len(windows) == 0 || c.Time.Sub(started) >= windowTime {
+			windows, started = append(windows, use{}), c.Time
+		}
+		last := &windows[len(windows)-1]
+		if c.Status == http.StatusTooManyRequests {
+			last.refused++
+		} else {
+			last.accepted++
+		}
+	}
+	return windows
+}
+
+// neighbours measures whether one account's storm of refused calls leaves another's latency alone (P9).
+func (b *bench) neighbours(ctx context.Context) (err error) {
+	b.progress("two accounts, one of them throttled")
+	w, err := newWorld(ctx, b.bin, b.seed, "--list-interval=0")
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(err, w.stop) }()
+	noisy := rig.Keys{AccessKey: "NOISYACCESSKEY", SecretKey: "noisy-secret-key"}
+	if err := w.sim.Accounts(ctx, cloudsim.Account{AccessKey: keys.AccessKey, SecretKey: keys.SecretKey},
+		cloudsim.Account{AccessKey: noisy.AccessKey, SecretKey: noisy.SecretKey}); err != nil {
+		return err
+	}
+	if err := w.addAccount(ctx, "noisy", noisy.AccessKey, noisy.SecretKey, nil); err != nil {
+		return err
+	}
+	if _, err := w.startAndAwaitAccount(ctx); err != nil {
+		return err
+	}
+	before, err := w.latencies(ctx, "quiet", b.samples)
+	if err != nil {
+		return err
+	}
+	// Both may make so few calls that the noisy one is always refused some, and the other never.
+	if err := w.sim.Limits(ctx, cloudLimit(false)); err != nil {
+		return err
+	}
+	if err := w.createAll(ctx, "noisy", names("storm", windowCalls*6)); err != nil {
+		return err
+	}
+	during, err := w.latencies(ctx, "beside", min(b.samples, windowCalls/4))
+	if err != nil {
+		return err
+	}
+	b.record(figure{Metric: "P9", What: "another account's newcomer -> Ready, p50, alone", Value: percentile(before, 50).Seconds(), Unit: "s"})
+	b.record(figure{Metric: "P9", What: "the same while one is throttled", Value: percentile(during, 50).Seconds(), Unit: "s"})
+	b.record(figure{Metric: "P9", What: "throttled neighbour : alone, p50", Unit: "",
+		Value: percentile(during, 50).Seconds() / percentile(before, 50).Seconds(), Want: atMost(1.1)})
+	return nil
+}
+
+// latencies creates Environments one after the other, and returns how long each took to be Ready.
+func (w *world) latencies(ctx context.Context, prefix string, n int) ([]time.Duration, error) {
+	var took []time.Duration
+	for _, name := range names(prefix, n) {
+		began := time.Now()
+		if err := w.api.Create(ctx, environment(namespace, name)); err != nil {
+			return nil, err
+		}
+		ready, err := w.tracker.whenReady(ctx, key(namespace, name), 1)
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, ready.Sub(began))
+	}
+	return took, nil
+}

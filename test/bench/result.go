@@ -1,0 +1,178 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"text/tabwriter"
+	"time"
+)
+
+// result is everything that was measured.
+type result struct {
+	At      time.Time `json:"at"`
+	CPUs    int       `json:"cpus"`
+	Go      string    `json:"go"`
+	Seed    int64     `json:"seed"`
+	Runs    int       `json:"runs"`
+	Figures []figure  `json:"figures"`
+	Curves  []curve   `json:"curves,omitempty"`
+}
+
+// figure is one value that was measured in one run.
+type figure struct {
+	// Metric is the row of the list of what is measured, such as P4.
+	Metric string `json:"metric"`
+	What   string `json:"what"`
+	// N is the number of objects.
+	N     int     `json:"n,omitempty"`
+	Run   int     `json:"run"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+	Want  limit   `json:"want,omitzero"`
+}
+
+// curve is how something went over time.
+type curve struct {
+	Name     string `json:"name"`
+	Run      int    `json:"run"`
+	Accepted []int  `json:"accepted"`
+	Refused  []int  `json:"refused"`
+}
+
+// limit is what a value has to keep.
+type limit struct {
+	Least *float64 `json:"least,omitempty"`
+	Most  *float64 `json:"most,omitempty"`
+	// Gate is set for counts, which fail the run where they are missed.
+	Gate bool `json:"gate,omitempty"`
+}
+
+func atMost(v float64) limit  { return limit{Most: &v} }
+func atLeast(v float64) limit { return limit{Least: &v} }
+func counted(v float64) limit { return limit{Most: &v, Gate: true} }
+
+// keeps says whether a value is within the limit.
+func (l limit) keeps(v float64) bool {
+	return (l.Least == nil || v >= *l.Least) && (l.Most == nil || v <= *l.Most)
+}
+
+func (l limit) String() string {
+	switch {
+	case l.Least != nil:
+		return fmt.Sprintf(">= %.4g", *l.Least)
+	case l.Most != nil:
+		return fmt.Sprintf("<= %.4g", *l.Most)
+	}
+	return ""
+}
+
+func (b *bench) record(f figure) {
+	f.Run = b.run
+	b.result.Figures = append(b.result.Figures, f)
+}
+
+func (b *bench) curve(name string, windows []use) {
+	c := curve{Name: name, Run: b.run}
+	for _, u := range windows {
+		c.Accepted, c.Refused = append(c.Accepted, u.accepted), append(c.Refused, u.refused)
+	}
+	b.result.Curves = append(b.result.Curves, c)
+}
+
+// compareSizes records how a newcomer's latency grows from the fewest objects to the most.
+func (b *bench) compareSizes() {
+	const what = "newcomer: created -> Ready, p50"
+	at := map[int]float64{}
+	for _, f := range b.result.Figures {
+		if f.Run == b.run && f.What == what {
+			at[f.N] = f.Value
+		}
+	}
+	few, many := slices.Min(b.sizes), slices.Max(b.sizes)
+	if few != many && at[few] > 0 && at[many] > 0 {
+		b.record(figure{Metric: "P1", What: fmt.Sprintf("newcomer's latency at %d : at %d", many, few), Value: at[many] / at[few], Want: atMost(1.2)})
+	}
+}
+
+// row is a figure over all runs.
+type row struct {
+	figure
+	mean, most float64
+	runs       int
+}
+
+// rows sums up, in the order in which things were measured first.
+func (b *bench) rows() []row {
+	var rows []row
+	for _, f := range b.result.Figures {
+		i := slices.IndexFunc(rows, func(r row) bool { return r.Metric == f.Metric && r.What == f.What && r.N == f.N })
+		if i < 0 {
+			rows, i = append(rows, row{figure: f, most: f.Value}), len(rows)
+		}
+		r := &rows[i]
+		r.mean = (r.mean*float64(r.runs) + f.Value) / float64(r.runs+1)
+		r.most = max(r.most, f.Value)
+		r.runs++
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return rank(a.Metric) - rank(b.Metric) })
+	return rows
+}
+
+// rank is the number of a metric.
+func rank(metric string) (n int) {
+	if _, err := fmt.Sscanf(metric, "P%d", &n); err != nil {
+		return 0
+	}
+	return n
+}
+
+// print writes a table.
+func (b *bench) print(out io.Writer) {
+	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(table, "METRIC\tOBJECTS\tWHAT\tMEAN\tMOST\tUNIT\tWANTED\tKEPT")
+	for _, r := range b.rows() {
+		kept := ""
+		if r.Want.String() != "" {
+			kept = map[bool]string{true: "yes", false: "NO"}[r.Want.keeps(r.mean)]
+		}
+		objects := ""
+		if r.N > 0 {
+			objects = fmt.Sprint(r.N)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%.4g\t%.4g\t%s\t%s\t%s\n", r.Metric, objects, r.What, r.mean, r.most, r.Unit, r.Want, kept)
+	}
+	_ = table.Flush() // standard output
+}
+
+// missed names the counts that are not what they have to be.
+func (b *bench) missed() error {
+	var missed []error
+	for _, r := range b.rows() {
+		if r.Want.Gate && !r.Want.keeps(r.most) {
+			missed = append(missed, fmt.Errorf("%s with %d objects: %s: %.4g %s, wanted %s", r.Metric, r.N, r.What, r.most, r.Unit, r.Want))
+		}
+	}
+	return errors.Join(missed...)
+}
+
+// write keeps the raw figures.
+func (b *bench) write() error {
+	b.result.At, b.result.CPUs, b.result.Go, b.result.Seed, b.result.Runs = b.began.UTC().Truncate(time.Second), runtime.NumCPU(), runtime.Version(), b.seed, b.runs
+	content, err := json.MarshalIndent(b.result, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(b.out), 0o750); err != nil {
+		return err
+	}
+	return os.WriteFile(b.out, append(content, '\n'), 0o600)
+}

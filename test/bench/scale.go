@@ -1,0 +1,366 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/test/rig"
+)
+
+// scale measures what N objects cost: made together, at rest, beside newcomers, edits and deletions, with drift, and after
+// a crash (P1 to P7, P11, P13, P14).
+func (b *bench) scale(ctx context.Context, n int) (err error) {
+	w, err := newWorld(ctx, b.bin, b.seed, "--max-concurrent-reconciles="+fmt.Sprint(b.workers), "--list-interval="+b.interval.String())
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(err, w.stop) }()
+	s := &scaled{bench: b, world: w, n: n, names: names("settled", n)}
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"the API server's floor", s.floor},
+		{"made together", s.burst},
+		{"at rest", s.rest},
+		{"newcomers", s.newcomers},
+		{"edits", s.edits},
+		{"drift", s.drift},
+		{"a crash", s.crash},
+		{"deletions", s.deletions},
+	} {
+		b.progress("%6d objects: %s", n, step.what)
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("%d objects: %s: %w", n, step.what, err)
+		}
+	}
+	return nil
+}
+
+// scaled is one world with N objects.
+type scaled struct {
+	*bench
+	*world
+	n       int
+	names   []string
+	manager *rig.Manager
+	floored time.Duration
+	idle    float64
+}
+
+func (s *scaled) add(metric, what string, value float64, unit string, want limit) {
+	s.record(figure{Metric: metric, What: what, N: s.n, Value: value, Unit: unit, Want: want})
+}
+
+// floor measures how long the API server takes for the writes of N objects alone: one create, one patch, one apply of
+// status, without a manager.
+func (s *scaled) floor(ctx context.Context) error {
+	began := time.Now()
+	err := side(ctx, s.n, func(ctx context.Context, i int) error {
+		e := environment("default", s.names[i])
+		if err := s.api.Create(ctx, e); err != nil {
+			return err
+		}
+		patch := `{"metadata":{"annotations":{"servicestage.dev/claim":"00112233445566778899aabbccddeeff@2026-01-02T03:04:05Z"},"finalizers":["servicestage.dev/floor"]}}`
+		if err := s.api.Patch(ctx, e, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
+			return err
+		}
+		status, err := json.Marshal(map[string]any{
+			"apiVersion": v1alpha1.GroupVersion.String(), "kind": "Environment",
+			"metadata": map[string]any{"name": e.Name, "namespace": e.Namespace},
+			"status":   map[string]any{"id": "5589af1c-d65a-4ec7-ad6e-e09753d9e946", "observedGeneration": 1},
+		})
+		if err != nil {
+			return err
+		}
+		return s.api.Status().Patch(ctx, e, client.RawPatch("application/apply-patch+yaml", status), client.FieldOwner("bench"), client.ForceOwnership)
+	})
+	if err != nil {
+		return err
+	}
+	s.floored = time.Since(began)
+	return side(ctx, s.n, func(ctx context.Context, i int) error {
+		e := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: s.names[i]}}
+		if err := s.api.Patch(ctx, e, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))); err != nil {
+			return err
+		}
+		return s.api.Delete(ctx, e)
+	})
+}
+
+// burst creates all objects at once and waits until all are Ready.
+func (s *scaled) burst(ctx context.Context) (err error) {
+	if s.manager, err = s.startAndAwaitAccount(ctx); err != nil {
+		return err
+	}
+	idle, err := s.gauge(ctx, s.manager, "process_resident_memory_bytes")
+	if err != nil {
+		return err
+	}
+	before, err := s.apiWrites(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.sim.ResetCalls(ctx); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := s.createAll(ctx, namespace, s.names); err != nil {
+		return err
+	}
+	err = until(ctx, "all are Ready", func(context.Context) (bool, error) {
+		n, _ := s.tracker.ready(namespace, s.names)
+		return n == s.n, nil
+	})
+	if err != nil {
+		return err
+	}
+	_, last := s.tracker.ready(namespace, s.names)
+	took := last.Sub(began)
+	made, err := s.calls(ctx)
+	if err != nil {
+		return err
+	}
+	after, err := s.apiWrites(ctx)
+	if err != nil {
+		return err
+	}
+	wrote, n := after.minus(before), float64(s.n)
+	s.add("P3", "all Ready after", took.Seconds(), "s", limit{})
+	s.add("P3", "all Ready : the API server's floor", took.Seconds()/s.floored.Seconds(), "", atMost(2))
+	s.add("P4", "cloud calls per created object", float64(made.Lists+made.Looks+made.Writes+made.Refused)/n, "calls", counted(1.1))
+	s.add("P7", "API server writes per created object", wrote.Objects/n, "writes", counted(2))
+	s.add("P7", "events per created object", wrote.Events/n, "writes", limit{})
+	peak, err := s.gauge(ctx, s.manager, "process_resident_memory_bytes")
+	if err != nil {
+		return err
+	}
+	s.add("P3", "resident memory when all are Ready", peak/(1<<20), "MiB", limit{})
+	cpu, err := s.gauge(ctx, s.manager, "process_cpu_seconds_total")
+	s.add("P3", "CPU of the manager", cpu, "s", limit{})
+	s.idle = idle
+	return err
+}
+
+// rest counts what goes on while nothing changes.
+func (s *scaled) rest(ctx context.Context) error {
+	const intervals = 2
+	if err := pass(ctx, s.interval); err != nil { // a poller's first lists are behind it
+		return err
+	}
+	before, err := s.apiWrites(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.sim.ResetCalls(ctx); err != nil {
+		return err
+	}
+	if err := pass(ctx, intervals*s.interval); err != nil {
+		return err
+	}
+	c, err := s.calls(ctx)
+	if err != nil {
+		return err
+	}
+	after, err := s.apiWrites(ctx)
+	if err != nil {
+		return err
+	}
+	// Intervals are jittered: a window of two can hold the lists of three.
+	pages := float64((s.n + 99) / 100)
+	s.add("P5", "list pages per interval", float64(c.Lists)/intervals, "calls", counted(1.5*pages))
+	s.add("P5", "looks at single resources per interval", float64(c.Looks)/intervals, "calls", counted(0))
+	s.add("P6", "cloud writes at rest", float64(c.Writes), "calls", counted(0))
+	s.add("P6", "API server writes at rest", after.minus(before).Objects, "writes", counted(0))
+	heap, err := s.gauge(ctx, s.manager, "go_memstats_heap_alloc_bytes")
+	if err != nil {
+		return err
+	}
+	resident, err := s.gauge(ctx, s.manager, "process_resident_memory_bytes")
+	if err != nil {
+		return err
+	}
+	s.add("P13", "resident memory at rest", resident/(1<<20), "MiB", limit{})
+	s.add("P13", "heap at rest", heap/(1<<20), "MiB", limit{})
+	if s.n >= 1000 { // below, what the process needs anyway hides it
+		s.add("P13", "resident memory per settled object", (resident-s.idle)/float64(s.n)/(1<<10), "KiB", atMost(25))
+	}
+	return nil
+}
+
+// newcomers measures how long a new object takes beside the settled ones.
+func (s *scaled) newcomers(ctx context.Context) error {
+	if err := s.sim.ResetCalls(ctx); err != nil {
+		return err
+	}
+	list := names("newcomer", s.samples)
+	created := map[string]time.Time{}
+	var toReady []time.Duration
+	for _, name := range list {
+		created[name] = time.Now()
+		if err := s.api.Create(ctx, environment(namespace, name)); err != nil {
+			return err
+		}
+		ready, err := s.tracker.whenReady(ctx, key(namespace, name), 1)
+		if err != nil {
+			return err
+		}
+		toReady = append(toReady, ready.Sub(created[name]))
+	}
+	log, err := s.sim.Calls(ctx)
+	if err != nil {
+		return err
+	}
+	var toCall []time.Duration
+	for _, c := range log {
+		var body struct{ Name string }
+		if c.Method != "POST" || json.Unmarshal(c.Body, &body) != nil {
+			continue
+		}
+		if at, ok := created[body.Name]; ok {
+			toCall = append(toCall, c.Time.Sub(at))
+		}
+	}
+	if len(toCall) != len(list) {
+		return fmt.Errorf("%d newcomers, and %d create calls of them", len(list), len(toCall))
+	}
+	s.add("P1", "newcomer: created -> first cloud call, p99", percentile(toCall, 99).Seconds(), "s", atMost(1))
+	s.add("P1", "newcomer: created -> Ready, p50", percentile(toReady, 50).Seconds(), "s", limit{})
+	s.add("P1", "newcomer: created -> Ready, p99", percentile(toReady, 99).Seconds(), "s", atMost(5))
+	return nil
+}
+
+// edits measures how long a change of an old object takes.
+func (s *scaled) edits(ctx context.Context) error {
+	var took []time.Duration
+	for _, name := range s.names[:s.samples] {
+		began := time.Now()
+		generation, err := s.edit(ctx, namespace, name, "edited")
+		if err != nil {
+			return err
+		}
+		ready, err := s.tracker.whenReady(ctx, key(namespace, name), generation)
+		if err != nil {
+			return err
+		}
+		took = append(took, ready.Sub(began))
+	}
+	s.add("P2", "edit of an old object -> Ready, p99", percentile(took, 99).Seconds(), "s", atMost(5))
+	return nil
+}
+
+// drift changes resources behind the operator's back, and measures until each is set right.
+func (s *scaled) drift(ctx context.Context) error {
+	ids, err := s.recordsByName(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.sim.ResetCalls(ctx); err != nil {
+		return err
+	}
+	began := time.Now()
+	drifted := s.names[len(s.names)-min(s.samples, 10):]
+	for _, name := range drifted {
+		if err := s.sim.Patch(ctx, "servicestage/environments", ids[name], rig.Record{"description": "drifted"}); err != nil {
+			return err
+		}
+	}
+	var worst time.Duration
+	for _, name := range drifted {
+		err := until(ctx, name+" is set right", func(ctx context.Context) (bool, error) {
+			r, err := s.sim.Get(ctx, "servicestage/environments", ids[name])
+			return r.Text("description") == "made to measure", err
+		})
+		if err != nil {
+			return err
+		}
+		worst = max(worst, time.Since(began))
+	}
+	c, err := s.calls(ctx)
+	s.add("P14", "drift repaired after, in intervals", worst.Seconds()/s.interval.Seconds(), "", atMost(1.3))
+	s.add("P14", "looks per drifted object", float64(c.Looks)/float64(len(drifted)), "calls", limit{})
+	return err
+}
+
+// crash kills the manager and counts what the next one asks of the cloud.
+func (s *scaled) crash(ctx context.Context) error {
+	if err := s.manager.Kill(); err != nil {
+		return err
+	}
+	if err := s.sim.ResetCalls(ctx); err != nil {
+		return err
+	}
+	before, err := s.apiWrites(ctx)
+	if err != nil {
+		return err
+	}
+	if s.manager, err = s.startManager(ctx); err != nil {
+		return err
+	}
+	if err := pass(ctx, s.window); err != nil {
+		return err
+	}
+	c, err := s.calls(ctx)
+	if err != nil {
+		return err
+	}
+	after, err := s.apiWrites(ctx)
+	s.add("P11", "looks after a crash", float64(c.Looks), "calls", counted(0))
+	s.add("P11", "list pages after a crash", float64(c.Lists), "calls", limit{})
+	s.add("P11", "cloud writes after a crash", float64(c.Writes), "calls", counted(0))
+	s.add("P11", "API server writes after a crash", after.minus(before).Objects, "writes", limit{})
+	return err
+}
+
+// deletions measures how long objects take to go.
+func (s *scaled) deletions(ctx context.Context) error {
+	before, err := s.apiWrites(ctx)
+	if err != nil {
+		return err
+	}
+	var took []time.Duration
+	doomed := s.names[:s.samples]
+	for _, name := range doomed {
+		began := time.Now()
+		if err := s.api.Delete(ctx, environment(namespace, name)); err != nil {
+			return err
+		}
+		gone, err := s.tracker.whenGone(ctx, key(namespace, name))
+		if err != nil {
+			return err
+		}
+		took = append(took, gone.Sub(began))
+	}
+	after, err := s.apiWrites(ctx)
+	s.add("P2", "delete -> gone, p99", percentile(took, 99).Seconds(), "s", atMost(5))
+	s.add("P7", "API server writes per deleted object", after.minus(before).Objects/float64(len(doomed)), "writes", counted(1))
+	return err
+}
+
+// percentile of durations, the nearest above.
+func percentile(of []time.Duration, percent int) time.Duration {
+	sorted := slices.Sorted(slices.Values(of))
+	return sorted[min((len(sorted)*percent+99)/100, len(sorted))-1]
+}
+
+// pass lets time go by.
+func pass(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
