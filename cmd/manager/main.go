@@ -47,6 +47,9 @@ func run(args []string) error {
 		return fmt.Errorf("find the cluster (--kubeconfig, $KUBECONFIG, or a Pod's service account): %w", err)
 	}
 	restConfig.QPS, restConfig.Burst = options.qps, options.burst
+	if options.qps == 0 {
+		restConfig.QPS = -1 // client-go takes 0 for a limit of its own
+	}
 	options.config.Version = buildVersion()
 	mgr, err := manager.New(ctx, restConfig, options.config)
 	if err != nil {

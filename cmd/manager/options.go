@@ -32,6 +32,7 @@ func parse(args []string) (*options, error) {
 	config.RegisterFlags(flags)
 	flags.StringVar(&o.config.MetricsAddress, "metrics-bind-address", ":8080", "Address that metrics are served on; 0 turns them off.")
 	flags.StringVar(&o.config.ProbeAddress, "health-probe-bind-address", ":8081", "Address that /healthz and /readyz are served on; 0 turns them off.")
+	flags.StringVar(&o.config.ProfileAddress, "pprof-bind-address", "0", "Address that Go's profiles are served on below /debug/pprof/, to anyone who can reach it; 0 serves none.")
 	flags.BoolVar(&o.config.LeaderElection, "leader-elect", false, "Let one of several managers act; the others keep their caches warm.")
 	flags.StringVar(&o.config.LeaderElectionNamespace, "leader-election-namespace", "", "Namespace of the lease; the manager's own where empty.")
 	flags.Var((*list)(&o.config.WatchNamespaces), "watch-namespaces", "Namespaces to work in, separated by commas; all where left out.")
@@ -44,8 +45,8 @@ func parse(args []string) (*options, error) {
 	flags.DurationVar(&o.config.GracePeriod, "graceful-shutdown-timeout", 20*time.Second, "How long running reconciliations may take to end when the manager stops.")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "Least level that is logged: debug, info, warn or error.")
 	flags.StringVar(&o.logFormat, "log-format", "json", "Format of the log: json or text.")
-	qps := flags.Float64("kube-api-qps", 50, "Requests a second to the API server, on average.")
-	flags.IntVar(&o.burst, "kube-api-burst", 100, "Requests to the API server that may go out at once.")
+	qps := flags.Float64("kube-api-qps", 0, "Requests a second to the API server, on average; 0 leaves it to the API server to share its capacity out.")
+	flags.IntVar(&o.burst, "kube-api-burst", 100, "Requests to the API server that may go out at once, where --kube-api-qps limits them.")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -66,8 +67,8 @@ func (o *options) validate(rest []string) error {
 		return fmt.Errorf("--max-concurrent-reconciles is %d: it must be at least 1", o.config.MaxConcurrentReconciles)
 	case o.config.GracePeriod < 0:
 		return fmt.Errorf("--graceful-shutdown-timeout is %s: it must not be negative", o.config.GracePeriod)
-	case o.qps <= 0:
-		return fmt.Errorf("--kube-api-qps is %v: it must be above 0", o.qps)
+	case o.qps < 0:
+		return fmt.Errorf("--kube-api-qps is %v: it must not be negative", o.qps)
 	case o.burst < 1:
 		return fmt.Errorf("--kube-api-burst is %d: it must be at least 1", o.burst)
 	case o.logFormat != "json" && o.logFormat != "text":

@@ -22,11 +22,11 @@ func TestParse(t *testing.T) {
 	defaults := func(change ...func(*options)) *options {
 		o := &options{
 			config: manager.Config{
-				MetricsAddress: ":8080", ProbeAddress: ":8081", ListInterval: 30 * time.Second, ResyncInterval: 6 * time.Hour,
+				MetricsAddress: ":8080", ProbeAddress: ":8081", ProfileAddress: "0", ListInterval: 30 * time.Second, ResyncInterval: 6 * time.Hour,
 				MaxConcurrentReconciles: 10,
 				GracePeriod:             20 * time.Second,
 			},
-			logLevel: slog.LevelInfo, logFormat: "json", qps: 50, burst: 100,
+			logLevel: slog.LevelInfo, logFormat: "json", qps: 0, burst: 100,
 		}
 		for _, c := range change {
 			c(o)
@@ -56,6 +56,7 @@ func TestParse(t *testing.T) {
 			o.config.ResyncInterval, o.config.MaxConcurrentReconciles, o.config.GracePeriod = 5*time.Second, 1, time.Minute
 		})},
 		{"--log-level=debug --log-format=text", defaults(func(o *options) { o.logLevel, o.logFormat = slog.LevelDebug, "text" })},
+		{"--pprof-bind-address=127.0.0.1:6060", defaults(func(o *options) { o.config.ProfileAddress = "127.0.0.1:6060" })},
 		{"--kube-api-qps=7.5 --kube-api-burst=9", defaults(func(o *options) { o.qps, o.burst = 7.5, 9 })},
 	} {
 		t.Run(tc.args, func(t *testing.T) {
@@ -110,6 +111,7 @@ func TestParseRefusesAndNamesTheFlag(t *testing.T) {
 		{"--allow-endpoint-host=good.example.com,http://*.example.com", []string{"--allow-endpoint-host", "plain http cannot be allowed for a wildcard"}},
 		{"--allow-endpoint-host=169.254.169.254", []string{"--allow-endpoint-host", "169.254.169.254"}},
 		{"--leader-elect=perhaps", []string{"-leader-elect", "perhaps"}},
+		{"--kube-api-qps=-1", []string{"--kube-api-qps is -1", "must not be negative"}},
 		{"--kube-api-qps=fast", []string{"-kube-api-qps", "fast"}},
 		{"--nonsense", []string{"-nonsense"}},
 		{"serve", []string{`unexpected argument "serve"`}},

@@ -51,8 +51,8 @@ const LeaderElectionID = "servicestage-operator.servicestage.dev"
 
 // Config of the manager.
 type Config struct {
-	// MetricsAddress and ProbeAddress to listen on; "0" turns one off.
-	MetricsAddress, ProbeAddress string
+	// MetricsAddress, ProbeAddress and ProfileAddress to listen on; "0" turns one off.
+	MetricsAddress, ProbeAddress, ProfileAddress string
 	// LeaderElection lets one of several managers act.
 	LeaderElection bool
 	// LeaderElectionNamespace holds the lease; the manager's own where empty.
@@ -129,6 +129,7 @@ func options(cfg Config) ctrl.Options {
 		Scheme:                        Scheme(),
 		Metrics:                       metricsserver.Options{BindAddress: cfg.MetricsAddress},
 		HealthProbeBindAddress:        cfg.ProbeAddress,
+		PprofBindAddress:              cfg.ProfileAddress,
 		LeaderElection:                cfg.LeaderElection,
 		LeaderElectionID:              LeaderElectionID,
 		LeaderElectionNamespace:       cfg.LeaderElectionNamespace,

@@ -34,9 +34,9 @@ func TestSchemeKnowsEveryKind(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	o := options(Config{
-		MetricsAddress: ":1", ProbeAddress: ":2", LeaderElection: true, LeaderElectionNamespace: "ops", GracePeriod: 7 * time.Second,
+		MetricsAddress: ":1", ProbeAddress: ":2", ProfileAddress: ":3", LeaderElection: true, LeaderElectionNamespace: "ops", GracePeriod: 7 * time.Second,
 	})
-	if o.Metrics.BindAddress != ":1" || o.HealthProbeBindAddress != ":2" || *o.GracefulShutdownTimeout != 7*time.Second {
+	if o.Metrics.BindAddress != ":1" || o.HealthProbeBindAddress != ":2" || o.PprofBindAddress != ":3" || *o.GracefulShutdownTimeout != 7*time.Second {
 		t.Errorf("metrics %q, probes %q, grace period %s", o.Metrics.BindAddress, o.HealthProbeBindAddress, o.GracefulShutdownTimeout)
 	}
 	if !o.LeaderElection || o.LeaderElectionID != LeaderElectionID || o.LeaderElectionNamespace != "ops" || !o.LeaderElectionReleaseOnCancel {

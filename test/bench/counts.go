@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/prometheus/common/expfmt"
@@ -27,8 +28,7 @@ func (w *world) calls(ctx context.Context) (calls, error) {
 	return count(log), err
 }
 
-// count sorts calls. A GET whose pattern ends with a parameter looks at one resource; one that was refused for the rate
-// limit counts as that and as nothing else.
+// count sorts calls. One that was refused for the rate limit counts as that and as nothing else.
 func count(log []rig.Call) calls {
 	var c calls
 	for _, call := range log {
@@ -39,13 +39,25 @@ func count(log []rig.Call) calls {
 			c.Logins++
 		case call.IsWrite():
 			c.Writes++
-		case strings.HasSuffix(call.Operation, "}"):
+		case isLook(call):
 			c.Looks++
 		default:
 			c.Lists++
 		}
 	}
 	return c
+}
+
+// isLook says whether a GET is about one resource: its pattern ends with a parameter, or it lists what a filter selects.
+func isLook(c rig.Call) bool {
+	if strings.HasSuffix(c.Operation, "}") {
+		return true
+	}
+	query, err := url.ParseQuery(c.Query)
+	for _, paging := range []string{"limit", "offset", "order", "order_by"} {
+		query.Del(paging)
+	}
+	return err != nil || len(query) > 0
 }
 
 // apiWrites are the writes that the API server has answered, by everyone, since it started.

@@ -33,11 +33,11 @@ func (b *bench) scale(ctx context.Context, n int) (err error) {
 		{"the API server's floor", s.floor},
 		{"made together", s.burst},
 		{"at rest", s.rest},
+		{"a crash", s.crash},
 		{"newcomers", s.newcomers},
 		{"edits", s.edits},
-		{"drift", s.drift},
-		{"a crash", s.crash},
 		{"deletions", s.deletions},
+		{"drift", s.drift},
 	} {
 		b.progress("%6d objects: %s", n, step.what)
 		if err := step.do(ctx); err != nil {

@@ -33,6 +33,7 @@ type Call struct {
 	Account string    `json:"account"`
 	Method  string    `json:"method"`
 	Path    string    `json:"path"`
+	Query   string    `json:"query"`
 	// Operation is the method and the path pattern, such as "PUT /v3/{project_id}/cas/environments/{environment_id}".
 	Operation string `json:"operation"`
 	// Status is 0 where the connection was cut.
