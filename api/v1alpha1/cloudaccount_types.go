@@ -101,6 +101,12 @@ type AccountStatus struct {
 	// CredentialsVersion identifies the version of the credentials and of the spec that the cloud accepted.
 	// +optional
 	CredentialsVersion string `json:"credentialsVersion,omitempty"`
+	// RateLimits of the cloud that are kept to: those that it stated in a refusal, for an hour, and those that were found
+	// because it stated none. 32 at most, for example "servicestage.example: 10 per 1m0s (user)".
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	RateLimits []string `json:"rateLimits,omitempty"`
 	// LastHandledReconcileAt is the last value of the annotation servicestage.dev/reconcile-requested-at that was acted
 	// on.
 	// +optional

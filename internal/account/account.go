@@ -40,6 +40,8 @@ type Key = types.NamespacedName
 type Session struct {
 	// Cloud is the account's client.
 	Cloud *cloudclient.Client
+	// Version changes with the account and its credentials.
+	Version string
 	// EnterpriseProjectID for resources that name none; "0" is the default enterprise project.
 	EnterpriseProjectID string
 }
@@ -73,6 +75,16 @@ func (r *Resolver) NamespacedOnly() *Resolver {
 // *external.WaitError while the account is missing, is not ready, or may not be used. For deletion the session that
 // worked last will do, so that objects can go after their Secret went.
 func (r *Resolver) Resolve(ctx context.Context, namespace string, ref v1alpha1.AccountReference, purpose external.Purpose) (*Session, error) {
+	session, err := r.resolve(ctx, namespace, ref, purpose)
+	if err != nil || purpose != external.ForPoll {
+		return session, err
+	}
+	polling := *session
+	polling.Cloud = session.Cloud.Polling()
+	return &polling, nil
+}
+
+func (r *Resolver) resolve(ctx context.Context, namespace string, ref v1alpha1.AccountReference, purpose external.Purpose) (*Session, error) {
 	account, err := r.get(ctx, namespace, ref)
 	if err != nil {
 		return nil, err

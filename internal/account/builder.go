@@ -129,8 +129,8 @@ func (b *Builder) trust(ctx context.Context, account Object) (bundle string, ins
 	}
 }
 
-// build makes the session.
-func (b *Builder) build(key Key, account Object, in *inputs) (*Session, error) {
+// build makes the session. The function is told when the cloud's rate limits have changed.
+func (b *Builder) build(key Key, account Object, in *inputs, limitsChanged func()) (*Session, error) {
 	spec := account.AccountSpec()
 	endpoints, err := b.endpoints(spec.Endpoints)
 	if err != nil {
@@ -149,6 +149,7 @@ func (b *Builder) build(key Key, account Object, in *inputs) (*Session, error) {
 		Metrics:            b.Metrics,
 		UserAgent:          b.UserAgent,
 		Clock:              b.Clock,
+		LimitsChanged:      limitsChanged,
 	}
 	if spec.RateLimit != nil {
 		config.RateLimit = cloudclient.RateLimit{RequestsPerSecond: float64(spec.RateLimit.RequestsPerSecond), Burst: int(spec.RateLimit.Burst)}
@@ -160,7 +161,7 @@ func (b *Builder) build(key Key, account Object, in *inputs) (*Session, error) {
 	if err != nil {
 		return nil, &ConfigError{Message: clouderr.UserMessage(err)}
 	}
-	return &Session{Cloud: cloud, EnterpriseProjectID: spec.EnterpriseProjectID}, nil
+	return &Session{Cloud: cloud, Version: in.version, EnterpriseProjectID: spec.EnterpriseProjectID}, nil
 }
 
 // endpoints checks the overrides against the policy.

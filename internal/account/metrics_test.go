@@ -40,9 +40,9 @@ func TestStatedLimitsAreTold(t *testing.T) {
 		t.Fatal("the cloud did not throttle")
 	}
 	says("after it", `
-		# HELP servicestage_cloud_stated_limit_requests_per_second Rate limits that hosts stated in a 429 and that are kept to, by account, host and what they are counted by.
+		# HELP servicestage_cloud_stated_limit_requests_per_second Rate limits that hosts stated in a 429 and that are kept to, by account, host, what they are counted by, and the operation where one is limited alone.
 		# TYPE servicestage_cloud_stated_limit_requests_per_second gauge
-		servicestage_cloud_stated_limit_requests_per_second{account="team/default",host="`+strings.TrimPrefix(w.url, "http://")+`",policy="user"} 0.5
+		servicestage_cloud_stated_limit_requests_per_second{account="team/default",host="`+strings.TrimPrefix(w.url, "http://")+`",operation="",policy="user"} 0.5
 	`)
 	if n, err := testutil.GatherAndCount(w.registry, "servicestage_cloud_requests_total", "servicestage_cloud_throttled_total"); err != nil || n != 2 {
 		t.Errorf("%d series of the account, %v; want 2", n, err)

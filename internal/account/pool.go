@@ -24,7 +24,7 @@ type Pool struct {
 	mu       sync.Mutex
 	sessions map[Key]*entry
 	untried  map[Key]*entry
-	refusals map[v1alpha1.AccountKind]chan event.GenericEvent
+	notices  map[v1alpha1.AccountKind]chan event.GenericEvent
 }
 
 type entry struct {
@@ -40,7 +40,7 @@ func NewPool(builder *Builder) *Pool {
 		builder:  builder,
 		sessions: map[Key]*entry{},
 		untried:  map[Key]*entry{},
-		refusals: map[v1alpha1.AccountKind]chan event.GenericEvent{
+		notices: map[v1alpha1.AccountKind]chan event.GenericEvent{
 			v1alpha1.AccountKindNamespaced: make(chan event.GenericEvent, 1024),
 			v1alpha1.AccountKindCluster:    make(chan event.GenericEvent, 1024),
 		},
@@ -81,7 +81,7 @@ func (p *Pool) Rebuild(ctx context.Context, account Object) (*Session, string, e
 		if e := p.known(account, inputs.version); e != nil {
 			return e, nil
 		}
-		session, err := p.builder.build(key, account, inputs)
+		session, err := p.builder.build(key, account, inputs, func() { p.notice(key) })
 		if err != nil {
 			return nil, err
 		}
@@ -142,18 +142,39 @@ func (p *Pool) Forget(key Key) {
 // ReportRefused tells the account's controller that the cloud refused the account's credentials. It never blocks: while
 // a thousand reports wait unread, one more adds nothing.
 func (p *Pool) ReportRefused(_ context.Context, namespace string, ref v1alpha1.AccountReference) {
-	key := RefKey(namespace, ref)
+	p.notice(RefKey(namespace, ref))
+}
+
+// notice tells the account's controller that there is something to report.
+func (p *Pool) notice(key Key) {
+	kind := v1alpha1.AccountKindNamespaced
+	if key.Namespace == "" {
+		kind = v1alpha1.AccountKindCluster
+	}
 	account := &v1alpha1.CloudAccount{}
 	account.SetNamespace(key.Namespace)
 	account.SetName(key.Name)
 	select {
-	case p.refusals[ref.Kind] <- event.GenericEvent{Object: account}:
+	case p.notices[kind] <- event.GenericEvent{Object: account}:
 	default:
 	}
 }
 
-// Refusals delivers what ReportRefused was told of accounts of one kind.
-func (p *Pool) Refusals(kind v1alpha1.AccountKind) <-chan event.GenericEvent { return p.refusals[kind] }
+// Notices delivers accounts of one kind whose credentials the cloud refused, or whose rate limits have changed.
+func (p *Pool) Notices(kind v1alpha1.AccountKind) <-chan event.GenericEvent { return p.notices[kind] }
+
+// Limits returns the rate limits of the cloud that an account keeps to, in words.
+func (p *Pool) Limits(key Key) []string {
+	session, ok := p.Pooled(key)
+	if !ok {
+		return nil
+	}
+	var limits []string
+	for _, limit := range session.Cloud.Limits() {
+		limits = append(limits, limit.String())
+	}
+	return limits
+}
 
 func (p *Pool) entry(key Key) *entry {
 	p.mu.Lock()

@@ -206,7 +206,7 @@ func TestRefusalsNeverBlock(t *testing.T) {
 		v1alpha1.AccountKindCluster:    {Name: "shared"},
 	} {
 		select {
-		case e := <-w.pool.Refusals(kind):
+		case e := <-w.pool.Notices(kind):
 			if got := client.ObjectKeyFromObject(e.Object); got != want {
 				t.Errorf("the refusal of a %s names %s, want %s", kind, got, want)
 			}
@@ -215,7 +215,7 @@ func TestRefusalsNeverBlock(t *testing.T) {
 		}
 	}
 	select {
-	case e := <-w.pool.Refusals(v1alpha1.AccountKindCluster):
+	case e := <-w.pool.Notices(v1alpha1.AccountKindCluster):
 		t.Errorf("one refusal of a ClusterCloudAccount arrived twice, or another's: %v", e.Object)
 	default:
 	}

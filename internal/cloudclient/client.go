@@ -7,10 +7,10 @@
 package cloudclient
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,6 +26,9 @@ type Client struct {
 	gate      *gate
 	project   *projectLookup
 	limiters  map[string]*Limiter // by host
+	// urgency of looks, and whether they are held for as long as it takes.
+	urgency urgency
+	patient bool
 }
 
 var errNotTriedAgain = errors.New("not sent: these credentials were refused before")
@@ -47,10 +50,15 @@ func New(cfg Config) (*Client, error) {
 		gate:      newGate(),
 		project:   newProjectLookup(cfg.ProjectID),
 		limiters:  map[string]*Limiter{},
+		urgency:   ordinary,
 	}
 	for _, base := range endpoints {
 		if client.limiters[base.Host] == nil {
-			client.limiters[base.Host] = NewLimiter(cfg.RateLimit, cfg.Clock)
+			limiter := NewLimiter(cfg.RateLimit, cfg.Clock)
+			if cfg.LimitsChanged != nil {
+				limiter.changed = cfg.LimitsChanged
+			}
+			client.limiters[base.Host] = limiter
 		}
 	}
 	if cfg.Credentials.usesKey() {
@@ -59,6 +67,21 @@ func New(cfg Config) (*Client, error) {
 		client.auth = newTokenAuth(client)
 	}
 	return client, nil
+}
+
+// Polling returns the client for looks that nobody waits for: their turn comes after that of all others.
+func (c *Client) Polling() *Client {
+	polling := *c
+	polling.urgency = idle
+	return &polling
+}
+
+// Listing returns the client for lists of many pages, which nobody waits for. They are held until their turn comes: a
+// list that is cut short has to begin anew.
+func (c *Client) Listing() *Client {
+	listing := c.Polling()
+	listing.patient = true
+	return listing
 }
 
 // Close drops idle connections. Calls under way end as they would.
@@ -99,6 +122,20 @@ func (c *Client) Verify(ctx context.Context) error {
 	return c.guarded(ctx, request, true, func(ctx context.Context) error { return c.call(ctx, request, true) })
 }
 
+// Vacant returns nil where a call of a service that changes something would be sent soon, and otherwise an error of class
+// Throttled: for whoever writes something down before the call.
+func (c *Client) Vacant(service Service, operation string) error {
+	base, known := c.endpoints[service]
+	if !known {
+		return nil
+	}
+	if err := c.limiters[base.Host].Vacant(operation); err != nil {
+		c.cfg.Metrics.throttle(c.cfg.Account, service, throttledByClient)
+		return (&exchange{client: c, request: Request{Service: service, Operation: operation}}).fail(err)
+	}
+	return nil
+}
+
 // Refused returns the refusal that stands: an error of class Unauthorized once the cloud has refused the credentials,
 // until Verify succeeds; nil otherwise.
 func (c *Client) Refused() error { return c.gate.refused() }
@@ -121,22 +158,40 @@ func (c *Client) guarded(ctx context.Context, request Request, force bool, run f
 	return nil
 }
 
-// Limit is a rate limit that an endpoint stated in a 429 and that is kept to.
+// Limit is a rate limit of an endpoint that is kept to: one that it stated in a 429, or that was found because it stated
+// none.
 type Limit struct {
 	// Endpoint is the host, with its port where it is not the default one.
 	Endpoint string
-	StatedLimit
+	// OperationLimit is zero where the limit was found.
+	OperationLimit
+	// Found is the rate that was found, in requests per second; 0 where the limit was stated.
+	Found float64
 }
 
-// Limits returns the limits that endpoints have stated, sorted by endpoint.
+// String reads like "servicestage.example: 10 per 1m0s (user)".
+func (l Limit) String() string {
+	switch {
+	case l.Found > 0:
+		return fmt.Sprintf("%s: about %.2g per 1s (found)", l.Endpoint, l.Found)
+	case l.Operation != "":
+		return fmt.Sprintf("%s: %s of %s", l.Endpoint, l.StatedLimit, l.Operation)
+	default:
+		return fmt.Sprintf("%s: %s", l.Endpoint, l.StatedLimit)
+	}
+}
+
+// Limits returns the limits that endpoints have stated, and those that were found, sorted by endpoint.
 func (c *Client) Limits() []Limit {
 	var limits []Limit
-	for host, limiter := range c.limiters {
-		if stated, found := limiter.Stated(); found {
-			limits = append(limits, Limit{Endpoint: host, StatedLimit: stated})
+	for _, host := range slices.Sorted(maps.Keys(c.limiters)) {
+		for _, stated := range c.limiters[host].Stated() {
+			limits = append(limits, Limit{Endpoint: host, OperationLimit: stated})
+		}
+		if rate, found := c.limiters[host].Found(); found {
+			limits = append(limits, Limit{Endpoint: host, Found: rate})
 		}
 	}
-	slices.SortFunc(limits, func(a, b Limit) int { return cmp.Compare(a.Endpoint, b.Endpoint) })
 	return limits
 }
 

@@ -348,10 +348,10 @@ func TestThrottling(t *testing.T) {
 		limits []Limit
 	}{
 		{"the window that the body states", replyWith(429, stated), time.Minute,
-			[]Limit{{StatedLimit: StatedLimit{Policy: "user", Requests: 10, Window: time.Minute}}}},
+			[]Limit{{OperationLimit: OperationLimit{StatedLimit: StatedLimit{Policy: "user", Requests: 10, Window: time.Minute}}}}},
 		{"the header first", replyWith(429, stated, "Retry-After: 7"), 7 * time.Second,
-			[]Limit{{StatedLimit: StatedLimit{Policy: "user", Requests: 10, Window: time.Minute}}}},
-		{"nothing stated", replyWith(429, ""), defaultHold, nil},
+			[]Limit{{OperationLimit: OperationLimit{StatedLimit: StatedLimit{Policy: "user", Requests: 10, Window: time.Minute}}}}},
+		{"nothing stated, the header", replyWith(429, "", "Retry-After: 9"), 9 * time.Second, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,7 +36,8 @@ func services() []Service { return []Service{CSE, EPS, IAM, ServiceStage, VPC} }
 // global says whether a service has no project in its scope.
 func (s Service) global() bool { return s == IAM || s == EPS }
 
-// RateLimit is a token bucket. Zero values stand for the defaults, 10 requests per second and a burst of 20.
+// RateLimit is a token bucket. Where the rate is zero the endpoint's limit is found, from 10 requests per second on; a
+// burst of zero is 20.
 type RateLimit struct {
 	RequestsPerSecond float64
 	Burst             int
@@ -66,6 +67,8 @@ type Config struct {
 	InsecureSkipVerify bool
 	// RateLimit holds for each endpoint separately.
 	RateLimit RateLimit
+	// LimitsChanged is called when a limit was stated or found that was not known; nil tells nobody. It must not block.
+	LimitsChanged func()
 	// Policy says which hosts may be called; nil allows the vendor's domains.
 	Policy *endpoint.Policy
 	// Timeout bounds one call with everything it needs (project, token, waiting, retries); 30 s where zero.
@@ -102,8 +105,6 @@ func (cfg Config) withDefaults() (Config, error) {
 		return invalid("rateLimit must not be negative")
 	}
 	cfg.ProjectName = cmp.Or(cfg.ProjectName, cfg.Region)
-	cfg.RateLimit.RequestsPerSecond = cmp.Or(cfg.RateLimit.RequestsPerSecond, defaultRequestsPerSecond)
-	cfg.RateLimit.Burst = cmp.Or(cfg.RateLimit.Burst, defaultBurst)
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
 	cfg.UserAgent = cmp.Or(cfg.UserAgent, defaultUserAgent)
 	if cfg.Policy == nil {

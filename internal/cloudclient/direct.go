@@ -79,8 +79,6 @@ func NewDirect(cfg DirectConfig) (*Direct, error) {
 	if cfg.RateLimit.RequestsPerSecond < 0 || cfg.RateLimit.Burst < 0 {
 		return nil, clouderr.New(clouderr.Invalid, "rateLimit must not be negative")
 	}
-	cfg.RateLimit.RequestsPerSecond = cmp.Or(cfg.RateLimit.RequestsPerSecond, defaultRequestsPerSecond)
-	cfg.RateLimit.Burst = cmp.Or(cfg.RateLimit.Burst, defaultBurst)
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
 	cfg.UserAgent = cmp.Or(cfg.UserAgent, defaultUserAgent)
 	if cfg.Metrics == nil {
@@ -149,7 +147,7 @@ func (d *Direct) send(ctx context.Context, request DirectRequest) (*reply, error
 	if err != nil {
 		return nil, err
 	}
-	if err := d.limiter.Wait(ctx); err != nil {
+	if err := d.limiter.Wait(ctx, turnOf(request.Operation, request.Method)); err != nil {
 		if clouderr.Is(err, clouderr.Throttled) {
 			d.cfg.Metrics.throttle(d.cfg.Account, request.Service, throttledByClient)
 		}
@@ -163,6 +161,9 @@ func (d *Direct) send(ctx context.Context, request DirectRequest) (*reply, error
 		code = strconv.Itoa(got.status)
 	}
 	d.cfg.Metrics.observe(d.cfg.Account, request.Service, request.Operation, code, clock.Now().Sub(started))
+	if got.accepted() {
+		d.limiter.Accepted(started)
+	}
 	switch {
 	case err != nil:
 		return nil, d.transportFailure(ctx, err, request.secrets())
@@ -178,7 +179,7 @@ func (d *Direct) send(ctx context.Context, request DirectRequest) (*reply, error
 	}
 	failure := got.failure(request.Service, clock.Now())
 	if failure.Class == clouderr.Throttled && failure.Status == http.StatusTooManyRequests {
-		failure.RetryAfter = d.limiter.Throttled(failure.RetryAfter, parseStated(failure.Message))
+		failure.RetryAfter = d.limiter.Refused(started, request.Operation, failure.RetryAfter, parseStated(failure.Message))
 		d.cfg.Metrics.throttle(d.cfg.Account, request.Service, throttledByCloud)
 	}
 	return nil, failure

@@ -120,6 +120,15 @@ func (c *Client) exchange(ctx context.Context, request Request, force bool) (*ex
 	return one, err
 }
 
+// turn says when the call may be sent.
+func (e *exchange) turn() turn {
+	t := turnOf(e.request.Operation, e.request.Method)
+	if t.urgency == ordinary {
+		t.urgency, t.patient = e.client.urgency, e.client.patient
+	}
+	return t
+}
+
 // send waits for its turn, sends, reads and judges.
 func (e *exchange) send(ctx context.Context) (*reply, error) {
 	request, body, err := e.build(ctx)
@@ -127,7 +136,7 @@ func (e *exchange) send(ctx context.Context) (*reply, error) {
 		return nil, e.fail(err)
 	}
 	limiter := e.client.limiters[request.URL.Host]
-	if err := limiter.Wait(ctx); err != nil {
+	if err := limiter.Wait(ctx, e.turn()); err != nil {
 		if clouderr.Is(err, clouderr.Throttled) {
 			e.client.cfg.Metrics.throttle(e.client.cfg.Account, e.request.Service, throttledByClient)
 		}
@@ -144,6 +153,9 @@ func (e *exchange) send(ctx context.Context) (*reply, error) {
 		code = strconv.Itoa(got.status)
 	}
 	e.client.cfg.Metrics.observe(e.client.cfg.Account, e.request.Service, e.request.Operation, code, clock.Now().Sub(started))
+	if got.accepted() {
+		limiter.Accepted(started)
+	}
 	if err != nil {
 		return nil, e.fail(transportFailure(ctx, err, e.secrets()))
 	}
@@ -157,7 +169,7 @@ func (e *exchange) send(ctx context.Context) (*reply, error) {
 	}
 	failure := got.failure(e.request.Service, clock.Now())
 	if failure.Class == clouderr.Throttled {
-		failure.RetryAfter = limiter.Throttled(failure.RetryAfter, parseStated(failure.Message))
+		failure.RetryAfter = limiter.Refused(started, e.request.Operation, failure.RetryAfter, parseStated(failure.Message))
 		e.client.cfg.Metrics.throttle(e.client.cfg.Account, e.request.Service, throttledByCloud)
 	}
 	return nil, e.fail(failure)

@@ -7,12 +7,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 )
@@ -20,8 +22,10 @@ import (
 const (
 	// maxWait is how long a caller is held for its turn; whoever would wait longer is told when to come back.
 	maxWait = time.Second
-	// defaultHold is how long an endpoint is left alone after a 429 that states nothing.
-	defaultHold = 5 * time.Second
+	// maxHeld is how many looks are held for longer than briefly; whoever comes then is told when to come back. So a
+	// limit of one account does not hold up those who work for others.
+	maxHeld = 3
+	briefly = 50 * time.Millisecond
 	// maxHold bounds what a reply may ask for.
 	maxHold = time.Hour
 	// pinFor is how long a stated limit is kept to after it was last stated.
@@ -41,100 +45,265 @@ func (s StatedLimit) String() string {
 	return fmt.Sprintf("%d per %s (%s)", s.Requests, s.Window, s.Policy)
 }
 
-// Limiter keeps one account's calls of one endpoint inside the configured rate and inside the limit that the
-// endpoint stated. It is safe for concurrent use.
-type Limiter struct {
-	clock      Clock
-	configured RateLimit
+// urgency says whose turn comes first.
+type urgency int
 
-	mu          sync.Mutex
-	bucket      *rate.Limiter
-	blocked     time.Time
-	stated      StatedLimit
-	pinnedUntil time.Time
+const (
+	// urgent are calls that change something.
+	urgent urgency = iota
+	// ordinary are looks that somebody waits for.
+	ordinary
+	// idle are looks that nobody waits for.
+	idle
+)
+
+// turn is a call that waits until it may be sent.
+type turn struct {
+	// operation is what limits per API count by.
+	operation string
+	urgency   urgency
+	// patient callers are held for as long as their context allows.
+	patient bool
+	// number orders callers of one urgency.
+	number int
 }
 
-// NewLimiter returns a full bucket.
+// turnOf is that of a call: what changes something comes before what looks.
+func turnOf(operation, method string) turn {
+	t := turn{operation: operation, urgency: urgent}
+	if method == http.MethodGet {
+		t.urgency = ordinary
+	}
+	return t
+}
+
+// before says whether another caller's turn comes first.
+func (t *turn) before(other *turn) bool {
+	if t.urgency != other.urgency {
+		return t.urgency < other.urgency
+	}
+	return t.number < other.number
+}
+
+// Limiter keeps one account's calls of one endpoint inside the configured rate, inside the limits that the endpoint
+// stated, each in a bucket of its own, and inside the one that was found where it states none. It is safe for
+// concurrent use.
+type Limiter struct {
+	clock Clock
+	// changed is told when a limit was stated or found that was not known, with the lock held.
+	changed func()
+
+	mu sync.Mutex
+	// found bounds all calls: by what is configured, and by the limit that was found.
+	found *adaptive
+	// stated limits, by policy and, where the policy counts by API, operation.
+	stated  map[string]*pinned
+	waiting []*turn
+	numbers int
+}
+
+// pinned is a bucket that keeps to a stated limit.
+type pinned struct {
+	bucket
+	limit StatedLimit
+	until time.Time
+}
+
+// NewLimiter returns a limiter with a full bucket. A limit of zero is found, from 10 requests per second on.
 func NewLimiter(limit RateLimit, clock Clock) *Limiter {
-	return &Limiter{clock: clock, configured: limit, bucket: rate.NewLimiter(rate.Limit(limit.RequestsPerSecond), limit.Burst)}
+	return &Limiter{clock: clock, changed: func() {}, found: newAdaptive(limit, clock.Now()), stated: map[string]*pinned{}}
 }
 
 // Wait returns nil when the caller may send one request. Where its turn is more than a second away, or after the
-// context's deadline, it returns at once with an error of class Throttled whose RetryAfter says when.
-func (l *Limiter) Wait(ctx context.Context) error {
-	delay, cancel := l.reserve()
-	deadline, bounded := ctx.Deadline()
-	if delay > maxWait || bounded && time.Until(deadline) < delay {
-		cancel()
-		return &clouderr.Error{
-			Class: clouderr.Throttled, Message: "waiting for the rate limit of this endpoint", RetryAfter: delay,
+// context's deadline, or others are held already, it returns at once with an error of class Throttled whose RetryAfter
+// says when to come back.
+func (l *Limiter) Wait(ctx context.Context, t turn) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.number = l.numbers
+	l.numbers++
+	l.waiting = append(l.waiting, &t)
+	defer func() { l.waiting = slices.DeleteFunc(l.waiting, func(w *turn) bool { return w == &t }) }()
+	for arrived := true; ; arrived = false {
+		now := l.clock.Now()
+		delay := l.delay(now, &t)
+		if delay <= 0 {
+			for _, b := range l.buckets(&t) {
+				b.take(now)
+			}
+			return nil
+		}
+		deadline, bounded := ctx.Deadline()
+		if arrived && l.full(&t, delay) || bounded && time.Until(deadline) < delay {
+			return l.away(now, &t, delay)
+		}
+		if err := l.sleep(ctx, delay); err != nil {
+			return clouderr.New(clouderr.Transient, "waiting for the rate limit of this endpoint: %w", err)
 		}
 	}
-	if delay <= 0 {
-		return nil
-	}
-	if err := l.clock.Sleep(ctx, delay); err != nil {
-		cancel()
-		return clouderr.New(clouderr.Transient, "waiting for the rate limit of this endpoint: %w", err)
+}
+
+// Vacant returns nil where a call that changes something would be sent soon, and otherwise the error that Wait would
+// return to a look: for whoever prepares something before the call.
+func (l *Limiter) Vacant(operation string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now, t := l.clock.Now(), turn{operation: operation, urgency: ordinary, number: l.numbers}
+	if delay := l.delay(now, &t); l.full(&t, delay) {
+		return l.away(now, &t, delay)
 	}
 	return nil
 }
 
-// reserve takes a token and says how far away it is.
-func (l *Limiter) reserve() (delay time.Duration, cancel func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.clock.Now()
-	if !l.pinnedUntil.IsZero() && now.After(l.pinnedUntil) {
-		l.stated, l.pinnedUntil = StatedLimit{}, time.Time{}
-		l.setBucket(now, rate.Limit(l.configured.RequestsPerSecond), l.configured.Burst)
+// full says whether a caller whose turn is as far away as this is not to be held.
+func (l *Limiter) full(t *turn, delay time.Duration) bool {
+	switch {
+	case t.patient:
+		return false
+	case t.urgency == urgent || delay <= briefly:
+		return delay > maxWait
 	}
-	start := now
-	if l.blocked.After(now) {
-		start = l.blocked
+	held := 0
+	for _, other := range l.waiting {
+		if other != t && !other.patient {
+			held++
+		}
 	}
-	reservation := l.bucket.ReserveN(start, 1)
-	return reservation.DelayFrom(now), func() { reservation.CancelAt(now) }
+	return delay > maxWait || held >= maxHeld
 }
 
-// Throttled takes note of a 429: nothing is sent until the time that it asks for is over, and a stated limit is kept
-// to from then on. It returns how long that is.
-func (l *Limiter) Throttled(retryAfter time.Duration, stated StatedLimit) time.Duration {
-	hold := min(cmp.Or(retryAfter, stated.Window, defaultHold), maxHold)
+// away sends a caller away until its turn comes, behind those who were sent away before.
+func (l *Limiter) away(now time.Time, t *turn, delay time.Duration) error {
+	slowest := slices.MaxFunc(l.buckets(t), func(a, b taker) int { return cmp.Compare(a.delay(now, 0), b.delay(now, 0)) })
+	return &clouderr.Error{
+		Class: clouderr.Throttled, Message: "waiting for the rate limit of this endpoint",
+		RetryAfter: slowest.promise(now, delay),
+	}
+}
+
+// sleep gives up the lock meanwhile.
+func (l *Limiter) sleep(ctx context.Context, d time.Duration) error {
+	l.mu.Unlock()
+	defer l.mu.Lock()
+	return l.clock.Sleep(ctx, d)
+}
+
+// delay is how far away a caller's turn is, behind those who wait before it.
+func (l *Limiter) delay(now time.Time, t *turn) time.Duration {
+	var longest time.Duration
+	for _, b := range l.buckets(t) {
+		ahead := 0
+		for _, other := range l.waiting {
+			if other != t && other.before(t) && l.contends(now, other, b) {
+				ahead++
+			}
+		}
+		longest = max(longest, b.delay(now, ahead))
+	}
+	return longest
+}
+
+// contends says whether a caller takes from a bucket and is kept from it by nothing else, such as a limit of its own.
+func (l *Limiter) contends(now time.Time, t *turn, b taker) bool {
+	takes := false
+	for _, its := range l.buckets(t) {
+		if its == b {
+			takes = true
+		} else if its.delay(now, 0) > 0 {
+			return false
+		}
+	}
+	return takes
+}
+
+// taker is what calls take from.
+type taker interface {
+	delay(now time.Time, ahead int) time.Duration
+	take(now time.Time)
+	// promise says when somebody whose turn is so far away is to come back.
+	promise(now time.Time, delay time.Duration) time.Duration
+}
+
+// buckets are those that a call takes from. What was stated long ago is forgotten.
+func (l *Limiter) buckets(t *turn) []taker {
+	maps.DeleteFunc(l.stated, func(_ string, p *pinned) bool { return l.clock.Now().After(p.until) })
+	all := []taker{l.found}
+	for _, key := range []string{"user", "ip", "api " + t.operation} {
+		if p := l.stated[key]; p != nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// Refused takes note of a 429 to a call that was sent at a time. Where a limit is stated, it is kept to from then on, and
+// nothing that it counts is sent until the time that the reply asks for, or the limit's window, is over. Where none is,
+// one is found. It returns how long nothing is sent.
+func (l *Limiter) Refused(sent time.Time, operation string, retryAfter time.Duration, stated StatedLimit) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.clock.Now()
-	if until := now.Add(hold); until.After(l.blocked) {
-		l.blocked = until
+	if stated.Requests <= 0 || stated.Window <= 0 {
+		return l.found.refused(now, sent, min(retryAfter, maxHold))
 	}
-	if stated.Requests > 0 && stated.Window > 0 {
-		l.stated = stated
-		l.pinnedUntil = now.Add(pinFor)
-		limit, burst := pinned(stated, l.configured)
-		l.setBucket(now, limit, burst)
+	key := stated.Policy
+	switch key {
+	case "user", "ip":
+	default:
+		key = "api " + operation
 	}
+	p := l.stated[key]
+	if p == nil || p.limit != stated {
+		p = &pinned{bucket: pinnedTo(stated, now), limit: stated}
+		l.stated[key] = p
+		defer l.changed()
+	}
+	p.until = now.Add(pinFor)
+	hold := stated.Window
+	if retryAfter > 0 {
+		hold = retryAfter
+	}
+	hold = min(hold, maxHold)
+	p.block(now.Add(hold))
 	return hold
 }
 
-// Stated returns the limit in force that the endpoint stated, if there is one.
-func (l *Limiter) Stated() (StatedLimit, bool) {
+// Accepted takes note of a call, sent at a time, that was answered and not refused.
+func (l *Limiter) Accepted(sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.stated, l.stated.Requests > 0 && !l.clock.Now().After(l.pinnedUntil)
+	if l.found.accepted(l.clock.Now(), sent) {
+		l.changed()
+	}
 }
 
-func (l *Limiter) setBucket(now time.Time, limit rate.Limit, burst int) {
-	l.bucket.SetLimitAt(now, limit)
-	l.bucket.SetBurstAt(now, burst)
+// Stated returns the limits in force that the endpoint stated, sorted by policy and operation. The operation is empty
+// where the limit counts all calls.
+func (l *Limiter) Stated() []OperationLimit {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var limits []OperationLimit
+	for _, key := range slices.Sorted(maps.Keys(l.stated)) {
+		if p := l.stated[key]; !l.clock.Now().After(p.until) {
+			_, operation, _ := strings.Cut(key, " ")
+			limits = append(limits, OperationLimit{StatedLimit: p.limit, Operation: operation})
+		}
+	}
+	return limits
 }
 
-// pinned turns N per window into a bucket that never sends more than N in any window: a burst of a tenth, and the
-// rest spread. It never exceeds what is configured.
-func pinned(stated StatedLimit, configured RateLimit) (rate.Limit, int) {
-	burst := max(1, min(configured.Burst, stated.Requests/10))
-	spread := max(1, stated.Requests-burst)
-	limit := min(float64(spread)/stated.Window.Seconds(), configured.RequestsPerSecond)
-	return rate.Limit(limit), burst
+// OperationLimit is a stated limit, with the operation whose calls it counts; "" where it counts all.
+type OperationLimit struct {
+	StatedLimit
+	Operation string
+}
+
+// Found returns the rate in requests per second that was found where the endpoint refused calls and stated no limit. It
+// changes where the limit does by about a quarter.
+func (l *Limiter) Found() (requestsPerSecond float64, found bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.found.told, l.found.told > 0
 }
 
 var statedPattern = regexp.MustCompile(

@@ -6,11 +6,16 @@ package cloudclient
 import (
 	"context"
 	"errors"
+	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 )
+
+// look is a call that somebody waits for.
+var look = turnOf("Get", http.MethodGet)
 
 func TestLimiterKeepsTheRate(t *testing.T) {
 	clock := newFakeClock()
@@ -18,7 +23,7 @@ func TestLimiterKeepsTheRate(t *testing.T) {
 	start := clock.Now()
 	const requests = 105
 	for range requests {
-		if err := limiter.Wait(t.Context()); err != nil {
+		if err := limiter.Wait(t.Context(), look); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -31,37 +36,38 @@ func TestLimiterKeepsTheRate(t *testing.T) {
 func TestLimiterDoesNotHoldCallersForLong(t *testing.T) {
 	clock := newFakeClock()
 	limiter := NewLimiter(RateLimit{RequestsPerSecond: 0.5, Burst: 1}, clock)
-	if err := limiter.Wait(t.Context()); err != nil {
+	if err := limiter.Wait(t.Context(), look); err != nil {
 		t.Fatal(err)
 	}
-	for range 3 { // a caller that is sent away takes nothing
-		err := limiter.Wait(t.Context())
-		if !clouderr.Is(err, clouderr.Throttled) || clouderr.RetryAfter(err) != 2*time.Second {
-			t.Fatalf("Wait = %v, want Throttled for 2s", err)
+	// A caller that is sent away takes nothing; the next one is to come somewhat later.
+	for _, want := range []time.Duration{2 * time.Second, 2850 * time.Millisecond, 3700 * time.Millisecond} {
+		err := limiter.Wait(t.Context(), look)
+		if !clouderr.Is(err, clouderr.Throttled) || clouderr.RetryAfter(err) != want {
+			t.Fatalf("Wait = %v, want Throttled for %v", err, want)
 		}
 	}
 	if got := clock.slept(); len(got) != 0 {
 		t.Errorf("slept %v, want not at all", got)
 	}
 	clock.advance(time.Second)
-	if err := limiter.Wait(t.Context()); err != nil {
+	if err := limiter.Wait(t.Context(), look); err != nil {
 		t.Errorf("Wait a second before the turn = %v, want nil", err)
 	}
 }
 
 func TestLimiterMindsTheContext(t *testing.T) {
 	limiter := NewLimiter(RateLimit{RequestsPerSecond: 2, Burst: 1}, newFakeClock())
-	if err := limiter.Wait(t.Context()); err != nil {
+	if err := limiter.Wait(t.Context(), look); err != nil {
 		t.Fatal(err)
 	}
 	soon, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if err := limiter.Wait(soon); !clouderr.Is(err, clouderr.Throttled) {
+	if err := limiter.Wait(soon, look); !clouderr.Is(err, clouderr.Throttled) {
 		t.Errorf("Wait past the deadline = %v, want Throttled", err)
 	}
 	gone, cancelNow := context.WithCancel(t.Context())
 	cancelNow()
-	if err := limiter.Wait(gone); !errors.Is(err, context.Canceled) {
+	if err := limiter.Wait(gone, look); !errors.Is(err, context.Canceled) {
 		t.Errorf("Wait after a cancellation = %v, want context.Canceled", err)
 	}
 }
@@ -74,12 +80,12 @@ func TestLimiterPinsStatedLimits(t *testing.T) {
 		t.Run(stated.String(), func(t *testing.T) {
 			clock := newFakeClock()
 			limiter := NewLimiter(RateLimit{RequestsPerSecond: 50, Burst: 50}, clock)
-			if got := limiter.Throttled(0, stated); got != stated.Window {
+			if got := limiter.Refused(clock.Now(), "Get", 0, stated); got != stated.Window {
 				t.Errorf("hold = %v, want %v", got, stated.Window)
 			}
 			var sent []time.Time
 			for end := clock.Now().Add(10 * stated.Window); clock.Now().Before(end); {
-				err := limiter.Wait(t.Context())
+				err := limiter.Wait(t.Context(), look)
 				if err == nil {
 					sent = append(sent, clock.Now())
 					continue
@@ -108,16 +114,16 @@ func TestLimiterForgetsWhatIsNotStatedAgain(t *testing.T) {
 	clock := newFakeClock()
 	limiter := NewLimiter(RateLimit{RequestsPerSecond: 50, Burst: 50}, clock)
 	stated := StatedLimit{"user", 10, time.Minute}
-	limiter.Throttled(0, stated)
-	if got, found := limiter.Stated(); !found || got != stated {
-		t.Errorf("Stated = %v, %v; want %v", got, found, stated)
+	limiter.Refused(clock.Now(), "Get", 0, stated)
+	if got := limiter.Stated(); !slices.Equal(got, []OperationLimit{{StatedLimit: stated}}) {
+		t.Errorf("Stated = %v; want %v", got, stated)
 	}
 	clock.advance(pinFor + time.Second)
-	if got, found := limiter.Stated(); found {
+	if got := limiter.Stated(); len(got) > 0 {
 		t.Errorf("Stated an hour later = %v, want none", got)
 	}
 	for range 50 {
-		if err := limiter.Wait(t.Context()); err != nil {
+		if err := limiter.Wait(t.Context(), look); err != nil {
 			t.Fatalf("Wait = %v, want nil", err)
 		}
 	}
@@ -129,8 +135,9 @@ func TestLimiterForgetsWhatIsNotStatedAgain(t *testing.T) {
 }
 
 func TestHoldIsBounded(t *testing.T) {
-	limiter := NewLimiter(RateLimit{RequestsPerSecond: 1, Burst: 1}, newFakeClock())
-	if got := limiter.Throttled(0, StatedLimit{"user", 10, 24 * time.Hour}); got != maxHold {
+	clock := newFakeClock()
+	limiter := NewLimiter(RateLimit{RequestsPerSecond: 1, Burst: 1}, clock)
+	if got := limiter.Refused(clock.Now(), "Get", 0, StatedLimit{"user", 10, 24 * time.Hour}); got != maxHold {
 		t.Errorf("hold = %v, want %v", got, maxHold)
 	}
 }

@@ -34,6 +34,11 @@ type reply struct {
 
 func (r *reply) success() bool { return r.status >= 200 && r.status < 300 }
 
+// accepted says whether a call was let in by what limits calls.
+func (r *reply) accepted() bool {
+	return r != nil && r.status != http.StatusTooManyRequests && r.status < http.StatusInternalServerError
+}
+
 // readReply reads a response within the bounds and closes it. An error's body is cut, a successful one must fit.
 func readReply(response *http.Response) (read *reply, err error) {
 	defer func() { err = errors.Join(err, response.Body.Close()) }()

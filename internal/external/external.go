@@ -31,6 +31,8 @@ const (
 	// ForDelete handles need to Get, Find, Identity, Delete, and Update with Unmark only: Bind must not resolve references
 	// for them.
 	ForDelete
+	// ForPoll handles can do everything, too, but nobody waits for what they look at: others come first.
+	ForPoll
 )
 
 // Kind describes how objects of type O are realised as cloud resources that are observed as R.
@@ -81,10 +83,10 @@ type PollObserver[R any] interface {
 	Polled() *R
 }
 
-// Prober is implemented by resources whose connection is not the account's, and so may fail on its own account.
+// Prober is implemented by resources that can tell before a creation that it would fail or wait.
 type Prober interface {
-	// Probe makes sure that Create can be tried. It is called before the claim is minted, so that an object for which
-	// nothing can ever have been made is deleted without the connection.
+	// Probe makes sure that Create can be tried now. It is called before the claim is minted, so that an object for which
+	// nothing can ever have been made is deleted without a connection, and is not looked for when it is tried again.
 	Probe(ctx context.Context) error
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/conditions"
+	"servicestage.dev/operator/internal/external"
 )
 
 // freshFor says how long the status can still be trusted without a look at the cloud; 0 where it cannot be.
@@ -29,6 +30,16 @@ func freshFor(obj Object, inputs string, defaultInterval time.Duration, now time
 	}
 	due := status.LastSyncTime.Add(resyncAfter(obj, defaultInterval))
 	return max(due.Sub(now), 0)
+}
+
+// purposeOf says whether somebody waits for a pass: the spec is new, or was not carried out yet, or a look was asked for.
+func purposeOf(obj Object) external.Purpose {
+	status := obj.CommonStatus()
+	request := obj.GetAnnotations()[v1alpha1.ReconcileRequestedAtAnnotation]
+	if status.ObservedGeneration != obj.GetGeneration() || status.ID == "" || request != "" && request != status.LastHandledReconcileAt {
+		return external.ForSync
+	}
+	return external.ForPoll
 }
 
 // syncedOrObserved says whether the last comparison ended as the policy wants it to: under Observe, drift is an answer.

@@ -13,6 +13,7 @@ import (
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/conditions"
+	"servicestage.dev/operator/internal/external"
 )
 
 var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -130,6 +131,32 @@ func TestSpread(t *testing.T) {
 		}
 		if len(seen) < 500 || early < 300 || late < 300 {
 			t.Errorf("a thousand objects have %d intervals, %d early and %d late: want them spread", len(seen), early, late)
+		}
+	}
+}
+
+func TestPurposeOf(t *testing.T) {
+	settled := func(change func(*v1alpha1.Environment)) *v1alpha1.Environment {
+		e := &v1alpha1.Environment{}
+		e.Generation, e.Status.ObservedGeneration, e.Status.ID = 2, 2, "id-1"
+		change(e)
+		return e
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(*v1alpha1.Environment)
+		want   external.Purpose
+	}{
+		{"nothing new", func(*v1alpha1.Environment) {}, external.ForPoll},
+		{"a job runs", func(e *v1alpha1.Environment) { e.Status.Operation = &v1alpha1.Operation{ID: "job"} }, external.ForPoll},
+		{"a new spec", func(e *v1alpha1.Environment) { e.Generation = 3 }, external.ForSync},
+		{"not created yet", func(e *v1alpha1.Environment) { e.Status.ID = "" }, external.ForSync},
+		{"asked", func(e *v1alpha1.Environment) {
+			e.Annotations = map[string]string{v1alpha1.ReconcileRequestedAtAnnotation: "now"}
+		}, external.ForSync},
+	} {
+		if got := purposeOf(settled(tc.change)); got != tc.want {
+			t.Errorf("%s: purpose %d, want %d", tc.name, got, tc.want)
 		}
 	}
 }

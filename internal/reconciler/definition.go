@@ -122,7 +122,7 @@ func (d Definition[O, R]) SetUp(mgr ctrl.Manager, rt Runtime) error {
 	l := d.loop(rt)
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(d.Name).
-		For(d.New(), builder.WithPredicates(UserActed(d.Annotations...))).
+		Watches(d.New(), enqueue{}, builder.WithPredicates(UserActed(d.Annotations...))).
 		WithOptions(controller.Options{MaxConcurrentReconciles: rt.MaxConcurrentReconciles})
 	if err := rt.Graph.Watch(b, d.New()); err != nil {
 		return err

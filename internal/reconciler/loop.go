@@ -138,7 +138,7 @@ const maxBinds = 3
 // that were used, or the object would be looked at once more for nothing.
 func (p *pass[O, R]) bind(ctx context.Context) error {
 	for range maxBinds {
-		resource, err := p.Kind.Bind(ctx, p.obj, external.ForSync)
+		resource, err := p.Kind.Bind(ctx, p.obj, purposeOf(p.obj))
 		if err != nil {
 			return err
 		}

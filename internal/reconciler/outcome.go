@@ -67,6 +67,8 @@ type wait struct {
 	after time.Duration
 	// backoff is used in place of after where the time grows with each repetition.
 	backoff *backoffPolicy
+	// retry is set where something is tried again that was to be done, and not merely looked at again.
+	retry bool
 	// atLeast bounds the backoff from below: what the cloud asked for.
 	atLeast time.Duration
 }
@@ -262,6 +264,7 @@ func failed(f failure) outcome {
 
 // passing is an outcome that is tried again by itself.
 func passing(f failure, class clouderr.Class, reason, message string, next wait) outcome {
+	next.retry = !f.looking
 	return outcome{
 		class: string(class), keepReady: f.looking, ready: isFalse(reason, message), synced: isFalse(reason, message),
 		reconciling: unlessLooking(f.looking, isTrue(reason, message)), wait: next,

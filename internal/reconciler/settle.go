@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"servicestage.dev/operator/api/v1alpha1"
@@ -86,12 +85,15 @@ func endedOperation(before, after *v1alpha1.Operation, finalized bool) *v1alpha1
 
 // result turns a wait into a result. Polls never keep a high priority: newcomers would starve behind them.
 func (l *loop[O, R]) result(obj O, w wait) ctrl.Result {
-	key := client.ObjectKeyFromObject(obj)
+	key, priority := client.ObjectKeyFromObject(obj), polled
+	if w.retry {
+		priority = retried
+	}
 	if w.backoff == nil {
 		l.backoffs.reset(key)
-		return ctrl.Result{RequeueAfter: w.after, Priority: new(handler.LowPriority)}
+		return ctrl.Result{RequeueAfter: w.after, Priority: &priority}
 	}
-	return ctrl.Result{RequeueAfter: l.backoffs.next(key, w.backoff, w.atLeast), Priority: new(handler.LowPriority)}
+	return ctrl.Result{RequeueAfter: l.backoffs.next(key, w.backoff, w.atLeast), Priority: &priority}
 }
 
 // state writes an outcome into the common part of the status.

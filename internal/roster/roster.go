@@ -140,10 +140,10 @@ func (i *Inventory) Watch(ctx context.Context, object reconciler.Object, looked 
 	}
 	of := account.RefKey(object.GetNamespace(), ref).String()
 	feed, err := i.Subscribe(key, inventory.Connection{
-		// An account whose credentials change has another client.
-		Key: fmt.Sprintf("%s %p", of, session.Cloud), Label: strings.TrimPrefix(of, "/"), Interval: i.Interval,
+		// An account whose credentials change lists anew.
+		Key: of + " " + session.Version, Label: strings.TrimPrefix(of, "/"), Interval: i.Interval,
 	}, func() (*lister, error) {
-		return &lister{rows: i.rows, cloud: session.Cloud, refused: func(ctx context.Context) {
+		return &lister{rows: i.rows, cloud: session.Cloud.Listing(), refused: func(ctx context.Context) {
 			i.Refusals.ReportRefused(ctx, object.GetNamespace(), ref)
 		}}, nil
 	})

@@ -167,12 +167,6 @@ func (s *Sim) Limits(ctx context.Context, limits ...cloudsim.Limit) error {
 	return err
 }
 
-// Accounts replaces the accounts that the simulator knows.
-func (s *Sim) Accounts(ctx context.Context, accounts ...cloudsim.Account) error {
-	_, err := s.do(ctx, http.MethodPut, "/_sim/accounts", accounts)
-	return err
-}
-
 // Latency replaces the latencies; none ends them.
 func (s *Sim) Latency(ctx context.Context, latencies ...cloudsim.Latency) error {
 	_, err := s.do(ctx, http.MethodPut, "/_sim/latency", append([]cloudsim.Latency{}, latencies...))

@@ -63,6 +63,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: projectID
       type:
         scalar: string
+    - name: rateLimits
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: dev.servicestage.operator.api.v1alpha1.AffinityComponent
   map:
     fields:

@@ -115,3 +115,7 @@ func asError(err error) *clouderr.Error {
 	}
 	return clouderr.New(clouderr.Transient, "%w", err)
 }
+
+// Vacant returns nil where a call of an operation that changes something would be sent soon, and otherwise an error of
+// class Throttled.
+func (c *Client) Vacant(operation string) error { return c.cloud.Vacant(cloudclient.CSE, operation) }

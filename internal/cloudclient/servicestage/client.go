@@ -117,3 +117,9 @@ func emptyNotNil[T any](list []T) []T {
 	}
 	return list
 }
+
+// Vacant returns nil where a call of an operation that changes something would be sent soon, and otherwise an error of
+// class Throttled.
+func (c *Client) Vacant(operation string) error {
+	return c.cloud.Vacant(cloudclient.ServiceStage, operation)
+}

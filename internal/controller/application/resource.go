@@ -105,6 +105,9 @@ func (r *resource) Identity(o *observed) external.Identity {
 // Diff compares the spec with what was observed.
 func (r *resource) Diff(o *observed) external.Changes { return diff(r.wanted, o) }
 
+// Probe makes sure that the creation would not have to wait for the account's rate limit.
+func (r *resource) Probe(context.Context) error { return r.cloud.Vacant("CreateApplication") }
+
 // Create makes the application, and writes each configuration in a call of its own.
 func (r *resource) Create(ctx context.Context, claim external.Claim) (*observed, *external.Operation, error) {
 	w := r.wanted

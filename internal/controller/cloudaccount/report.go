@@ -22,6 +22,10 @@ const (
 	retryRefused = 10 * time.Minute
 	// retryUnavailable is how often an account is tried again that could not be tried.
 	retryUnavailable = 15 * time.Second
+	// forgetLimits is how often it is looked whether limits are still kept to.
+	forgetLimits = 20 * time.Minute
+	// maxLimits is how many limits status lists.
+	maxLimits = 32
 )
 
 // verdict is how an account stands.
@@ -36,6 +40,16 @@ type verdict struct {
 	project, version     string
 	// again is when to look again; 0 means that a watch will wake the account.
 	again time.Duration
+	// limits of the cloud that are kept to.
+	limits []string
+}
+
+// next is when to look again. Limits may be forgotten meanwhile.
+func (v verdict) next() time.Duration {
+	if v.again == 0 && len(v.limits) > 0 {
+		return forgetLimits
+	}
+	return v.again
 }
 
 // verified says whether the cloud accepted this version already.
@@ -118,6 +132,7 @@ func report(obj account.Object, v verdict) {
 	conditions.SetOrRemove(&status.Conditions, v1alpha1.ConditionReconciling, reason[v.reconciling && !v.ready], v.message, generation)
 	status.ObservedGeneration = generation
 	status.ProjectID = v.project
+	status.RateLimits = v.limits[:min(len(v.limits), maxLimits)]
 	status.CredentialsVersion = v.version
 	status.LastHandledReconcileAt = obj.GetAnnotations()[v1alpha1.ReconcileRequestedAtAnnotation]
 }

@@ -14,6 +14,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"servicestage.dev/operator/api/v1alpha1"
@@ -45,11 +46,12 @@ func (r *accountReconciler[A]) Reconcile(ctx context.Context, req ctrl.Request) 
 	if err != nil || v.gone {
 		return ctrl.Result{}, err
 	}
+	v.limits = r.Pool.Limits(req.NamespacedName)
 	report(obj, v)
 	if err := reconciler.WriteStatus(ctx, r.Client, before, obj); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: v.again}, nil
+	return ctrl.Result{RequeueAfter: v.next(), Priority: new(handler.LowPriority)}, nil
 }
 
 // look finds out how the account stands. One that is to be deleted and still used goes on working for its users.

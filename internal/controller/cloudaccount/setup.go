@@ -106,7 +106,7 @@ func (d Definition[A]) SetUp(mgr ctrl.Manager, rt reconciler.Runtime) error {
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(d.Name).
 		For(d.New(), builder.WithPredicates(reconciler.UserActed())).
-		WatchesRawSource(source.Channel(d.Pool.Refusals(d.Kind), &handler.EnqueueRequestForObject{}))
+		WatchesRawSource(source.Channel(d.Pool.Notices(d.Kind), &handler.EnqueueRequestForObject{}))
 	if err := rt.Graph.Watch(b, d.New()); err != nil {
 		return err
 	}

@@ -125,6 +125,9 @@ func (r *resource) Identity(o *observed) external.Identity {
 // Diff compares the spec with what was observed.
 func (r *resource) Diff(o *observed) external.Changes { return diff(r.wanted, o) }
 
+// Probe makes sure that the creation would not have to wait for the account's rate limit.
+func (r *resource) Probe(context.Context) error { return r.cloud.Vacant("CreateComponent") }
+
 // Create deploys the component. The cloud answers with a job.
 func (r *resource) Create(ctx context.Context, claim external.Claim) (*observed, *external.Operation, error) {
 	job, err := r.cloud.CreateComponent(ctx, r.applicationID, createBody(r.wanted, claim), r.wanted.sensitive...)

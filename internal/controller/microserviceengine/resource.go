@@ -129,6 +129,9 @@ func (r *resource) Identity(o *observed) external.Identity {
 // Diff compares the spec with what was observed.
 func (r *resource) Diff(o *observed) external.Changes { return diff(r.wanted, o) }
 
+// Probe makes sure that the creation would not have to wait for the account's rate limit.
+func (r *resource) Probe(context.Context) error { return r.cloud.Vacant("CreateEngine") }
+
 // Create starts the creation of the engine, after what the cloud does not look up itself.
 func (r *resource) Create(ctx context.Context, _ external.Claim) (*observed, *external.Operation, error) {
 	password, err := r.rootPassword, error(nil)

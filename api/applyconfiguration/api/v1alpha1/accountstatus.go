@@ -22,6 +22,9 @@ type AccountStatusApplyConfiguration struct {
 	ProjectID *string `json:"projectID,omitempty"`
 	// CredentialsVersion identifies the version of the credentials and of the spec that the cloud accepted.
 	CredentialsVersion *string `json:"credentialsVersion,omitempty"`
+	// RateLimits of the cloud that are kept to: those that it stated in a refusal, for an hour, and those that were found
+	// because it stated none. 32 at most, for example "servicestage.example: 10 per 1m0s (user)".
+	RateLimits []string `json:"rateLimits,omitempty"`
 	// LastHandledReconcileAt is the last value of the annotation servicestage.dev/reconcile-requested-at that was acted
 	// on.
 	LastHandledReconcileAt *string `json:"lastHandledReconcileAt,omitempty"`
@@ -67,6 +70,16 @@ func (b *AccountStatusApplyConfiguration) WithProjectID(value string) *AccountSt
 // If called multiple times, the CredentialsVersion field is set to the value of the last call.
 func (b *AccountStatusApplyConfiguration) WithCredentialsVersion(value string) *AccountStatusApplyConfiguration {
 	b.CredentialsVersion = &value
+	return b
+}
+
+// WithRateLimits adds the given value to the RateLimits field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the RateLimits field.
+func (b *AccountStatusApplyConfiguration) WithRateLimits(values ...string) *AccountStatusApplyConfiguration {
+	for i := range values {
+		b.RateLimits = append(b.RateLimits, values[i])
+	}
 	return b
 }
 

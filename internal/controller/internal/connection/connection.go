@@ -233,7 +233,7 @@ func (k Finder) throughGateway(ctx context.Context, obj *v1alpha1.KieConfig, eng
 	return &Connection{
 		ID: engine.Status.ID, Label: engine.Namespace + "/" + engine.Name,
 		// An account whose credentials change has another client.
-		Key: hash("gateway", engine.Status.ID, engine.Status.EnterpriseProjectID, fmt.Sprintf("%p", session.Cloud)),
+		Key: hash("gateway", engine.Status.ID, engine.Status.EnterpriseProjectID, session.Version),
 		Open: func() (items.Store, error) {
 			return items.NewGateway(cse.New(session.Cloud), engine.Status.EnterpriseProjectID, engine.Status.ID), nil
 		},

@@ -1,0 +1,252 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cloudclient
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"servicestage.dev/operator/internal/cloudclient/clouderr"
+)
+
+// gateway counts calls in fixed windows that start with their first call, as the cloud's does.
+type gateway struct {
+	requests int
+	window   time.Duration
+
+	mu                sync.Mutex
+	start             time.Time
+	used              int
+	accepted, refused int
+}
+
+func (g *gateway) call() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if now := time.Now(); now.Sub(g.start) >= g.window {
+		g.start, g.used = now, 0
+	}
+	if g.used >= g.requests {
+		g.refused++
+		return false
+	}
+	g.used++
+	g.accepted++
+	return true
+}
+
+// since returns what was accepted and refused since it was last asked.
+func (g *gateway) since() (accepted, refused int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	accepted, refused = g.accepted, g.refused
+	g.accepted, g.refused = 0, 0
+	return accepted, refused
+}
+
+// backlog makes workers look as fast as they may, and come back when they are told. It returns how often one was told
+// to come back.
+func backlog(t *testing.T, limiter *Limiter, g *gateway, workers int, stated StatedLimit) *atomic.Int64 {
+	t.Helper()
+	away := &atomic.Int64{}
+	for range workers {
+		go func() {
+			for t.Context().Err() == nil {
+				if err := limiter.Wait(t.Context(), look); err != nil {
+					away.Add(1)
+					_ = systemClock{}.Sleep(t.Context(), clouderr.RetryAfter(err))
+					continue
+				}
+				sent := time.Now()
+				_ = systemClock{}.Sleep(t.Context(), 20*time.Millisecond)
+				if g.call() {
+					limiter.Accepted(sent)
+				} else {
+					limiter.Refused(sent, look.operation, 0, stated)
+				}
+			}
+		}()
+	}
+	return away
+}
+
+// A backlog uses 95 % of a limit that is stated, with one call of a hundred refused, and 90 % of one that is not, with two.
+// Which limit there is, is found in the first minutes.
+func TestABacklogUsesTheLimit(t *testing.T) {
+	for _, limit := range []StatedLimit{
+		{"user", 5, time.Second}, {"user", 10, time.Second}, {"user", 100, 5 * time.Second}, {"user", 300, 10 * time.Second},
+		{"user", 10, time.Minute}, {"user", 60, time.Minute}, {"user", 1000, time.Minute},
+	} {
+		for says, want := range map[StatedLimit]struct{ share, refused float64 }{limit: {0.95, 0.01}, {}: {0.9, 0.02}} {
+			t.Run(fmt.Sprintf("%s, states %s", limit, says), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					g := &gateway{requests: limit.Requests, window: limit.Window}
+					backlog(t, NewLimiter(RateLimit{}, SystemClock()), g, 10, says)
+					time.Sleep(10 * time.Minute)
+					g.since()
+					for range 5 {
+						time.Sleep(10 * time.Minute)
+						accepted, refused := g.since()
+						allowed := float64(limit.Requests) * 600 / limit.Window.Seconds()
+						if used := float64(accepted) / allowed; used < want.share {
+							t.Errorf("%d calls in ten minutes, %.3f of the limit; want %.2f", accepted, used, want.share)
+						}
+						if part := float64(refused) / float64(accepted+refused); part > want.refused {
+							t.Errorf("%d of %d calls refused, want %.2f at most", refused, accepted+refused, want.refused)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// A limit that is raised is found again, and one that is lowered is kept to.
+func TestALimitThatChangesIsFoundAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{requests: 10, window: time.Second}
+		backlog(t, NewLimiter(RateLimit{}, SystemClock()), g, 10, StatedLimit{})
+		for _, requests := range []int{10, 40, 5} {
+			g.mu.Lock()
+			g.requests = requests
+			g.mu.Unlock()
+			time.Sleep(10 * time.Minute)
+			g.since()
+			time.Sleep(10 * time.Minute)
+			accepted, refused := g.since()
+			if used := float64(accepted) / float64(requests*600); used < 0.9 || refused > accepted/100 {
+				t.Errorf("of %d per second %d calls in ten minutes (%.3f), %d refused", requests, accepted, used, refused)
+			}
+		}
+	})
+}
+
+// What is found in a burst after a rest is what the endpoint allows, and not what was used of it before.
+func TestARestSaysNothingOfTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{requests: 10, window: time.Second}
+		limiter := NewLimiter(RateLimit{}, SystemClock())
+		if err := limiter.Wait(t.Context(), look); err != nil || !g.call() {
+			t.Fatal(err)
+		}
+		limiter.Accepted(time.Now())
+		time.Sleep(5 * time.Hour)
+		backlog(t, limiter, g, 10, StatedLimit{})
+		time.Sleep(time.Minute)
+		if accepted, _ := g.since(); accepted < 500 {
+			t.Errorf("%d calls in the first minute after a rest, of 600", accepted)
+		}
+	})
+}
+
+func TestWhatIsConfiguredIsNotExceeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{requests: 1000, window: time.Second}
+		backlog(t, NewLimiter(RateLimit{RequestsPerSecond: 7, Burst: 1}, SystemClock()), g, 10, StatedLimit{})
+		time.Sleep(10 * time.Minute)
+		if accepted, _ := g.since(); accepted < 4190 || accepted > 4201 {
+			t.Errorf("%d calls in ten minutes, want 7 a second", accepted)
+		}
+	})
+}
+
+// Thousands who are sent away come back one after the other, and hold nobody up meanwhile.
+func TestThoseWhoAreSentAwayComeBackInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{requests: 100, window: 5 * time.Second}
+		limiter := NewLimiter(RateLimit{}, SystemClock())
+		away := backlog(t, limiter, g, 2000, StatedLimit{Policy: "user", Requests: 100, Window: 5 * time.Second})
+		time.Sleep(10 * time.Minute)
+		g.since()
+		away.Store(0)
+		time.Sleep(10 * time.Minute)
+		accepted, refused := g.since()
+		if accepted < 11400 || refused > accepted/100 {
+			t.Errorf("%d calls accepted and %d refused in ten minutes, want 95 %% of 12000", accepted, refused)
+		}
+		if got := int(away.Load()); got > 2*accepted {
+			t.Errorf("%d times somebody was sent away for %d calls", got, accepted)
+		}
+		limiter.mu.Lock()
+		defer limiter.mu.Unlock()
+		if got := len(limiter.waiting); got > maxHeld {
+			t.Errorf("%d are held, want %d at most", got, maxHeld)
+		}
+	})
+}
+
+// Changes come before looks, and looks that somebody waits for before others, whoever came first.
+func TestTheUrgentComeFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewLimiter(RateLimit{RequestsPerSecond: 10, Burst: 1}, SystemClock())
+		var mu sync.Mutex
+		var order []string
+		call := func(name string, as turn) {
+			go func() {
+				if err := limiter.Wait(t.Context(), as); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, name)
+			}()
+			synctest.Wait()
+		}
+		call("first", look)
+		call("list", turn{operation: "List", urgency: idle, patient: true})
+		call("poll", turn{operation: "Get", urgency: idle})
+		call("look", look)
+		call("change", turnOf("Update", http.MethodPut))
+		call("another change", turnOf("Update", http.MethodPut))
+		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		if want := []string{"first", "change", "another change", "look", "list", "poll"}; !slices.Equal(order, want) {
+			t.Errorf("order %q, want %q", order, want)
+		}
+	})
+}
+
+// A limit that counts one API leaves the others alone; those of user and address are kept to together.
+func TestEachPolicyHasABucketOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewLimiter(RateLimit{RequestsPerSecond: 100, Burst: 100}, SystemClock())
+		slow, quick := turnOf("CreateEngine", http.MethodPost), turnOf("CreateEnvironment", http.MethodPost)
+		limiter.Refused(time.Now(), slow.operation, 0, StatedLimit{"api", 10, time.Minute})
+		if err := limiter.Wait(t.Context(), slow); clouderr.RetryAfter(err) != time.Minute {
+			t.Errorf("Wait of the API that was refused = %v, want Throttled for a minute", err)
+		}
+		if err := limiter.Wait(t.Context(), quick); err != nil {
+			t.Errorf("Wait of another API = %v", err)
+		}
+		limiter.Refused(time.Now(), quick.operation, 0, StatedLimit{"user", 100, 10 * time.Second})
+		if err := limiter.Wait(t.Context(), quick); clouderr.RetryAfter(err) != 10*time.Second {
+			t.Errorf("Wait after a refusal of the user = %v, want Throttled for 10s", err)
+		}
+		want := []OperationLimit{{StatedLimit{"api", 10, time.Minute}, slow.operation}, {StatedLimit{"user", 100, 10 * time.Second}, ""}}
+		if got := limiter.Stated(); !slices.Equal(got, want) {
+			t.Errorf("Stated = %v, want %v", got, want)
+		}
+	})
+}
+
+func TestVacantTellsOfFullQueues(t *testing.T) {
+	clock := newFakeClock()
+	limiter := NewLimiter(RateLimit{RequestsPerSecond: 0.1, Burst: 1}, clock)
+	if err := limiter.Vacant("Create"); err != nil {
+		t.Errorf("Vacant = %v, want nil while there is a token", err)
+	}
+	if err := limiter.Wait(t.Context(), look); err != nil {
+		t.Fatal(err)
+	}
+	if err := limiter.Vacant("Create"); !clouderr.Is(err, clouderr.Throttled) || clouderr.RetryAfter(err) != 10*time.Second {
+		t.Errorf("Vacant = %v, want Throttled for 10s", err)
+	}
+}
