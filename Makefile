@@ -107,6 +107,7 @@ lint: ## Run the linters, and prove that the import rules bite.
 	@lint=$$($(TOOL) golangci-lint) && $(PROGRESS) "golangci-lint" "$$lint" run ./...
 	@lint=$$($(TOOL) golangci-lint) && cd test/conformance && "$$lint" run --config ../../.golangci.yml ./...
 	@lint=$$($(TOOL) golangci-lint) && cd test/integrations && "$$lint" run --config ../../.golangci.yml ./...
+	@lint=$$($(TOOL) golangci-lint) && cd test/bench/plots && "$$lint" run --config ../../../.golangci.yml ./...
 
 .PHONY: fmt
 fmt: ## Format the code.
@@ -139,6 +140,17 @@ FUZZ ?=
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME each, one after the other; FUZZ=name limits them by package or name.
 	@hack/fuzz.sh $(FUZZTIME) $(FUZZ)
+
+BENCHFLAGS ?=
+
+.PHONY: bench
+bench: ## Measure everything, five runs, up to 10,000 objects; writes docs/benchmarks.md. Takes two hours. BENCHFLAGS="-runs 1".
+	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets go run -buildvcs=false ./test/bench $(BENCHFLAGS) && \
+	  cd test/bench/plots && go run -buildvcs=false . ../../../bin/bench.json ../../../docs
+
+.PHONY: bench-quick
+bench-quick: ## A small version in two minutes; fails where a count of calls or writes is not what it has to be.
+	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets go run -buildvcs=false ./test/bench -quick -out bin/bench-quick.json $(BENCHFLAGS)
 
 .PHONY: sbom
 sbom: ## Write dist/manager.cdx.json: what is linked into the manager, as CycloneDX.

@@ -136,8 +136,11 @@ func options(cfg Config) ctrl.Options {
 		LeaderElectionID:              LeaderElectionID,
 		LeaderElectionNamespace:       cfg.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       &cfg.GracePeriod,
-		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		// A leader that was killed is followed within 17 seconds: the lease, and a try every two with client-go's jitter.
+		LeaseDuration:           new(14 * time.Second),
+		RenewDeadline:           new(10 * time.Second),
+		GracefulShutdownTimeout: &cfg.GracePeriod,
+		Cache:                   cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
 		// Followers keep their caches warm, so that a failover costs a lease and not a list.
 		Controller: config.Controller{EnableWarmup: new(cfg.LeaderElection), SkipNameValidation: &cfg.SkipNameValidation},
 		Client: client.Options{Cache: &client.CacheOptions{
