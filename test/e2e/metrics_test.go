@@ -63,6 +63,15 @@ var _ = Describe("The metrics of the manager", func() {
 			g.Expect(w.inCloud(ctx, environments, "managed").Text("description")).To(Equal("mine"))
 		}).WithContext(ctx).Should(Succeed())
 
+		By("Meeting a limit that the cloud does not state")
+		Expect(w.sim.Faults(ctx, cloudsim.Fault{
+			Match: cloudsim.Match{Method: "POST", Path: "/v3/*/cas/environments"}, Action: cloudsim.FaultStatus, Status: 429, Count: 1,
+			Body: json.RawMessage(`{"error_code":"APIGW.0308","error_msg":"too many requests"}`),
+		})).To(Succeed())
+		refused := w.environment("refused")
+		Expect(k8s.Create(ctx, refused)).To(Succeed())
+		w.eventuallyReady(ctx, refused)
+
 		By("Meeting the cloud's limit")
 		Expect(w.sim.Faults(ctx, cloudsim.Fault{
 			Match: cloudsim.Match{Method: "POST", Path: "/v3/*/cas/environments"}, Action: cloudsim.FaultStatus, Status: 429,
