@@ -255,6 +255,25 @@ func TestReferencesOfOtherTypesAreNone(t *testing.T) {
 	}
 }
 
+func TestIDVersion(t *testing.T) {
+	saying := func(reason, message string) func(*v1alpha1.Environment) {
+		return func(e *v1alpha1.Environment) {
+			e.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: reason, Message: message}}
+		}
+	}
+	version := func(changes ...func(*v1alpha1.Environment)) string { return IDVersion(env("dev", changes...)) }
+	waiting, taken := version(saying("CredentialsNotReady", "not checked")), version(saying("AlreadyExists", "taken"))
+	if waiting == taken || waiting == version() {
+		t.Errorf("another reason to have no id is no change: %q, %q, %q", version(), waiting, taken)
+	}
+	if got := version(saying("AlreadyExists", "taken still")); got != taken {
+		t.Errorf("another message is a change: %q, %q", taken, got)
+	}
+	if got := version(withID("id-1"), saying("Unhealthy", "")); got != "id-1" {
+		t.Errorf("with an id the version is %q", got)
+	}
+}
+
 func TestID(t *testing.T) {
 	deleted := env("going", withID("id-9"), func(e *v1alpha1.Environment) {
 		e.Finalizers = []string{v1alpha1.Finalizer}

@@ -55,8 +55,15 @@ func ID(ctx context.Context, c client.Client, namespace, field string, ref v1alp
 }
 
 // IDVersion is the version of an object that stands for a cloud resource, as far as those that refer to it by name are
-// concerned.
-func IDVersion[T Identified](target T) string { return target.CommonStatus().ID }
+// concerned: its id, and until it has one why it has none, which ID tells them. What is merely told differently, such as how
+// far a job is, wakes nobody.
+func IDVersion[T Identified](target T) string {
+	status := target.CommonStatus()
+	if ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady); status.ID == "" && ready != nil {
+		return "no id: " + ready.Reason
+	}
+	return status.ID
+}
 
 func waitFor(reason external.WaitReason, format string, args ...any) error {
 	return &external.WaitError{Cause: external.WaitForReference, Reason: reason, Message: fmt.Sprintf(format, args...)}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/reconciler"
@@ -129,6 +130,9 @@ func TestWhatIsAnotherClustersIsNotTaken(t *testing.T) {
 	w.Expect(isApplication && isComponent).To(BeTrue())
 	shop.Spec.Configurations[0].EnvironmentRef = inHome(environment)
 	web.Spec.ApplicationRef, web.Spec.EnvironmentRef = inHome(application), inHome(environment)
+	waiting := w.estate()[application]
+	waiting.SetName("waiting")
+	w.create(abroad, waiting)
 	for _, object := range second[:config] {
 		w.create(abroad, object)
 	}
@@ -136,6 +140,12 @@ func TestWhatIsAnotherClustersIsNotTaken(t *testing.T) {
 		w.Expect(w.stalled(abroad, second[i])).To(ContainSubstring("home/%s/%s claims it", w.namespace, name))
 	}
 	w.Expect(w.stalled(abroad, second[engine])).To(ContainSubstring("this object did not create"), "an engine cannot tell whose it is")
+
+	// What refers to it by name says what keeps it from going on.
+	w.Eventually(func(g Gomega) {
+		g.Expect(abroad.Get(w.ctx, client.ObjectKeyFromObject(waiting), waiting)).To(Succeed())
+		g.Expect(condition(waiting, v1alpha1.ConditionReady).Message).To(ContainSubstring("home/%s/dev claims it", w.namespace))
+	}).WithContext(w.ctx).WithTimeout(timeout).Should(Succeed())
 
 	// Asking for it does not help where there is a claim.
 	for _, object := range second[:engine] {
@@ -156,6 +166,7 @@ func TestWhatIsAnotherClustersIsNotTaken(t *testing.T) {
 	w.Expect(w.inCloud()).To(Equal(before))
 
 	// Deleting what was never theirs leaves it alone.
+	second = append(second, waiting)
 	for _, object := range second {
 		w.Expect(abroad.Delete(w.ctx, object)).To(Succeed())
 	}

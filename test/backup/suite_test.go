@@ -152,17 +152,6 @@ func (w *world) edit(c cluster, object client.Object, change func()) {
 	w.Expect(c.Patch(w.ctx, object, client.MergeFrom(before))).To(Succeed())
 }
 
-// managed are the objects that stand for cloud resources.
-func managed(objects []client.Object) []reconciler.Object {
-	var found []reconciler.Object
-	for _, object := range objects {
-		if o, ok := object.(reconciler.Object); ok {
-			found = append(found, o)
-		}
-	}
-	return found
-}
-
 func condition(object reconciler.Object, name string) metav1.Condition {
 	if c := meta.FindStatusCondition(object.CommonStatus().Conditions, name); c != nil {
 		return *c

@@ -205,7 +205,8 @@ var _ = Describe("kubectl servicestage import", func() {
 		Expect(w.writes(ctx)).To(ConsistOf("PUT environments/{id}", "PUT environments/{id}", "PUT applications/{id}"))
 		record := w.inCloud(ctx, environments, "Live")
 		Expect(record).To(HaveKeyWithValue("labels", ConsistOf(
-			HaveKeyWithValue("key", "team"), HaveKeyWithValue("key", "servicestage-dev-claim"))))
+			HaveKeyWithValue("key", "team"), HaveKeyWithValue("key", "servicestage-dev-claim"),
+			And(HaveKeyWithValue("key", "servicestage-dev-owner"), HaveKeyWithValue("value", w.namespace+"_live")))))
 		Expect(record.Text("description")).To(Equal("by hand"))
 		Expect(w.plugin(ctx, "plan").Code).To(BeZero())
 	}, SpecTimeout(2*time.Minute))

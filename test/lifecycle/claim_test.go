@@ -138,7 +138,7 @@ var _ = Describe("Finding and adopting", func() {
 		})
 		w.create(second)
 		becomes(second, "False/AlreadyExists")
-		Expect(message(second, v1alpha1.ConditionReady)).To(ContainSubstring("another object claims it"))
+		Expect(message(second, v1alpha1.ConditionReady)).To(ContainSubstring(w.namespace + "/first claims it"))
 
 		w.delete(second)
 		gone(second)
