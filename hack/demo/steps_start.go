@@ -68,8 +68,8 @@ func startManager(ctx context.Context, w *world) error {
 	w.manager, err = rig.StartManager(ctx, rig.ManagerOptions{
 		Binary: filepath.Join(w.bin, "manager"), Dir: w.dir, Kubeconfig: kubeconfig,
 		Args: []string{
-			"--allow-endpoint-host=" + w.sim.URL,
-			"--resync-interval=5s", // so that a change behind its back is found while you watch
+			"--allow-endpoint-host=" + w.sim.URL + ",127.0.0.1", // the simulated engines are there
+			"--resync-interval=5s",                              // so that a change behind its back is found while you watch
 		},
 	})
 	if err != nil {
