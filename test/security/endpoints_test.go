@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -37,7 +38,7 @@ func trap() (address string, calls *atomic.Int32) {
 	return listener.Addr().String(), calls
 }
 
-const overridden = `{region: ap-southeast-3, projectID: p, credentials: {secretRef: {name: keys}}, endpoints: {servicestage: %q}}`
+const overridden = `{region: ap-southeast-3, projectID: ` + project + `, credentials: {secretRef: {name: keys}}, endpoints: {servicestage: %q}}`
 
 var _ = Describe("An endpoint", func() {
 	It("leads nowhere that the operator's flag does not name", func(ctx context.Context) {
@@ -47,7 +48,7 @@ var _ = Describe("An endpoint", func() {
 		_, port, err := net.SplitHostPort(address)
 		Expect(err).NotTo(HaveOccurred())
 		w.way.answers(func(out http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path == "/redirect/v3/p/cas/environments" {
+			if strings.HasPrefix(r.URL.Path, "/redirect/") {
 				http.Redirect(out, r, "http://"+address+"/latest/meta-data", http.StatusTemporaryRedirect)
 				return true
 			}
