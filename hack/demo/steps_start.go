@@ -107,7 +107,7 @@ func startManager(ctx context.Context, w *world) error {
 // managerArgs are flags of every manager here.
 func (w *world) managerArgs() []string {
 	return []string{
-		"--allow-endpoint-host=" + w.sim.URL,
+		"--allow-endpoint-host=" + w.sim.URL + ",127.0.0.1", // the simulated engines are there
 		"--resync-interval=5s", // so that a change behind its back is found while you watch
 	}
 }

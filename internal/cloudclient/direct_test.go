@@ -109,6 +109,33 @@ func TestDirect(t *testing.T) {
 	}
 }
 
+func TestDirectFollowsNoRedirect(t *testing.T) {
+	stranger := newFakeCloud(t, replyWith(200, `{}`))
+	cloud := newFakeCloud(t, replyWith(307, "", "Location: "+stranger.URL+"/steal"))
+	policy, err := endpoint.NewPolicy([]string{"http://127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct, err := NewDirect(DirectConfig{Policy: policy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(direct.Close)
+	target, err := url.Parse(cloud.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = direct.Do(t.Context(), DirectRequest{
+		Operation: "GetThing", Service: Kie, Method: http.MethodGet, URL: target, Header: http.Header{"Authorization": {"Bearer TOKEN-0001"}},
+	})
+	if !clouderr.Is(err, clouderr.Invalid) || !strings.Contains(clouderr.UserMessage(err), "redirect") {
+		t.Errorf("Do = %v, want class Invalid and a word about the redirect", err)
+	}
+	if got := stranger.lines(); len(got) != 0 {
+		t.Errorf("the target got %v, want nothing", got)
+	}
+}
+
 func TestDirectNeedsAPolicy(t *testing.T) {
 	if _, err := NewDirect(DirectConfig{}); !clouderr.Is(err, clouderr.Invalid) || !strings.Contains(err.Error(), "policy") {
 		t.Errorf("%v, want class Invalid", err)

@@ -51,7 +51,7 @@ var _ = BeforeSuite(func() {
 })
 
 // readCRDs reads every CRD in dir. It runs before the API server is up: specs are made from what it returns.
-func readCRDs(t *testing.T, dir string) map[string]*apiextensionsv1.CustomResourceDefinition {
+func readCRDs(t testing.TB, dir string) map[string]*apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil || len(files) == 0 {

@@ -39,7 +39,7 @@ func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
 	args = append(args, "--kubeconfig="+plane.Kubeconfig, "--namespace="+w.namespace, "--cache-dir="+filepath.Join(w.dir, "discovery"))
 	switch args[0] {
 	case "import", "plan":
-		args = append(args, "--allow-endpoint-host="+w.sim.URL)
+		args = append(args, "--allow-endpoint-host="+w.sim.URL+",127.0.0.1")
 	}
 	return exec.CommandContext(ctx, filepath.Join(bin, "kubectl-servicestage"), args...)
 }

@@ -83,7 +83,7 @@ func (w *world) startManager(ctx context.Context, args ...string) {
 		Binary: filepath.Join(bin, "manager"), Dir: w.dir, Name: fmt.Sprintf("manager-%d", w.managers), Kubeconfig: kubeconfig,
 		Args: append([]string{
 			"--watch-namespaces=" + w.namespace,
-			"--allow-endpoint-host=" + w.sim.URL,
+			"--allow-endpoint-host=" + w.sim.URL + ",127.0.0.1", // the simulated engines are there
 			"--leader-elect=false",
 			"--log-level=debug",
 		}, args...),

@@ -107,7 +107,7 @@ func newWorld(t *testing.T, k kind, managerArgs ...string) *world {
 	t.Cleanup(func() { w.Expect(w.managers.killAll()).To(Succeed()) })
 	w.kubeconfig = w.kubeconfigThroughProxy(ctx)
 	w.args = append([]string{
-		"--watch-namespaces=" + w.namespace, "--allow-endpoint-host=" + w.cloud.URL, "--leader-elect=false", "--log-level=debug",
+		"--watch-namespaces=" + w.namespace, "--allow-endpoint-host=" + w.cloud.URL + ",127.0.0.1", "--leader-elect=false", "--log-level=debug",
 	}, managerArgs...)
 	w.applyAccount(ctx)
 	if k.prepare != nil {

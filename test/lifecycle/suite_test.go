@@ -99,7 +99,7 @@ func newWorld(options ...func(*manager.Config)) *world {
 func (w *world) start() {
 	cfg := manager.Config{
 		MetricsAddress: "0", ProbeAddress: "0", WatchNamespaces: []string{w.namespace},
-		AllowEndpointHosts: []string{w.url}, ResyncInterval: time.Hour, MaxConcurrentReconciles: 4,
+		AllowEndpointHosts: []string{w.url, "127.0.0.1"}, ResyncInterval: time.Hour, MaxConcurrentReconciles: 4,
 		GracePeriod: 10 * time.Second, Version: "test", Registry: prometheus.NewRegistry(), SkipNameValidation: true,
 	}
 	w.options(&cfg)

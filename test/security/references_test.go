@@ -119,7 +119,7 @@ func engine(fields string) string {
 
 // manifest is an object of the kind.
 func manifest(kind, name, spec string) string {
-	return fmt.Sprintf("kind: %s\nmetadata: {name: %s}\nspec: %s\n", kind, name, spec)
+	return fmt.Sprintf("kind: %s\nmetadata: {name: %q}\nspec: %s\n", kind, name, spec)
 }
 
 var _ = Describe("References", func() {

@@ -26,7 +26,7 @@ func (p *Policy) DialContext(dialer *net.Dialer) func(ctx context.Context, netwo
 		if err != nil {
 			return nil, clouderr.New(clouderr.Invalid, "dialling %q: %v", address, err)
 		}
-		allowed, named := p.match(host, port)
+		allowed, best := p.match(host, port)
 		if !allowed {
 			return nil, clouderr.New(clouderr.Invalid,
 				"host %q is not allowed; the operator's flag %s names the hosts that may be called", host, flagName)
@@ -34,15 +34,14 @@ func (p *Policy) DialContext(dialer *net.Dialer) func(ctx context.Context, netwo
 		checked := base
 		checked.Control = nil
 		checked.ControlContext = func(_ context.Context, _, resolved string, _ syscall.RawConn) error {
-			return checkResolved(host, resolved, named)
+			return checkResolved(host, resolved, best)
 		}
 		return checked.DialContext(ctx, network, joinHostPort(host, port))
 	}
 }
 
-// checkResolved judges the address that host resolved to. named tells that a pattern without a wildcard names the
-// host, which is what opens loopback and private networks.
-func checkResolved(host, resolved string, named bool) error {
+// checkResolved judges the address that host resolved to, by how the host came to be allowed.
+func checkResolved(host, resolved string, by standing) error {
 	target, err := netip.ParseAddrPort(resolved)
 	if err != nil {
 		return clouderr.New(clouderr.Invalid, "host %q resolved to %q, which is not an address", host, resolved)
@@ -51,7 +50,8 @@ func checkResolved(host, resolved string, named bool) error {
 	if reason := neverAllowed(address); reason != "" {
 		return clouderr.New(clouderr.Invalid, "host %q resolved to %s, which is %s and never called", host, address, reason)
 	}
-	if reason := privateNetwork(address); reason != "" && !named {
+	opened := by == byName || by == byCloud && !embedded(address).IsLoopback()
+	if reason := privateNetwork(address); reason != "" && !opened {
 		return clouderr.New(clouderr.Invalid,
 			"host %q resolved to %s, which is %s; the operator's flag %s must name this very host, without a wildcard",
 			host, address, reason, flagName)

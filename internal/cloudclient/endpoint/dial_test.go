@@ -4,9 +4,12 @@
 package endpoint
 
 import (
+	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/cloudclient/endpoint/endpointtest"
@@ -14,44 +17,46 @@ import (
 
 func TestCheckResolved(t *testing.T) {
 	tests := []struct {
-		resolved            string
-		wildcardOK, namedOK bool
+		resolved                    string
+		wildcardOK, toldOK, namedOK bool
 	}{
-		{"8.8.8.8:443", true, true},
-		{"[2600::1]:443", true, true},
-		{"100.125.1.250:443", true, true}, // the vendor's own inner network
+		{"8.8.8.8:443", true, true, true},
+		{"[2600::1]:443", true, true, true},
+		{"100.125.1.250:443", true, true, true}, // the vendor's own inner network
 
-		{"127.0.0.1:443", false, true},
-		{"127.255.0.9:443", false, true},
-		{"[::1]:443", false, true},
-		{"10.0.0.1:443", false, true},
-		{"172.31.255.255:443", false, true},
-		{"192.168.1.1:443", false, true},
-		{"100.64.0.1:443", false, true},
-		{"[fd00::1]:443", false, true},
-		{"[::ffff:10.0.0.1]:443", false, true},
-		{"[64:ff9b::10.0.0.1]:443", false, true},
-		{"198.18.0.1:443", false, true},
+		{"127.0.0.1:443", false, false, true},
+		{"127.255.0.9:443", false, false, true},
+		{"[::ffff:127.0.0.1]:443", false, false, true},
+		{"[64:ff9b::127.0.0.1]:443", false, false, true},
+		{"[::1]:443", false, false, true},
+		{"10.0.0.1:443", false, true, true},
+		{"172.31.255.255:443", false, true, true},
+		{"192.168.1.1:443", false, true, true},
+		{"100.64.0.1:443", false, true, true},
+		{"[fd00::1]:443", false, true, true},
+		{"[::ffff:10.0.0.1]:443", false, true, true},
+		{"[64:ff9b::10.0.0.1]:443", false, true, true},
+		{"198.18.0.1:443", false, true, true},
 
-		{"169.254.169.254:80", false, false},
-		{"169.254.1.1:80", false, false},
-		{"[fe80::1%lo]:80", false, false},
-		{"[fd00:ec2::254]:80", false, false},
-		{"100.100.100.200:80", false, false},
-		{"[::ffff:169.254.169.254]:80", false, false},
-		{"[64:ff9b::a9fe:a9fe]:80", false, false},
-		{"0.0.0.0:80", false, false},
-		{"[::]:80", false, false},
-		{"224.0.0.1:80", false, false},
-		{"[ff02::1]:80", false, false},
-		{"255.255.255.255:80", false, false},
-		{"not an address", false, false},
+		{"169.254.169.254:80", false, false, false},
+		{"169.254.1.1:80", false, false, false},
+		{"[fe80::1%lo]:80", false, false, false},
+		{"[fd00:ec2::254]:80", false, false, false},
+		{"100.100.100.200:80", false, false, false},
+		{"[::ffff:169.254.169.254]:80", false, false, false},
+		{"[64:ff9b::a9fe:a9fe]:80", false, false, false},
+		{"0.0.0.0:80", false, false, false},
+		{"[::]:80", false, false, false},
+		{"224.0.0.1:80", false, false, false},
+		{"[ff02::1]:80", false, false, false},
+		{"255.255.255.255:80", false, false, false},
+		{"not an address", false, false, false},
 	}
 	for _, tt := range tests {
-		for named, want := range map[bool]bool{false: tt.wildcardOK, true: tt.namedOK} {
-			err := checkResolved("h.example", tt.resolved, named)
+		for by, want := range map[standing]bool{byWildcard: tt.wildcardOK, byCloud: tt.toldOK, byName: tt.namedOK} {
+			err := checkResolved("h.example", tt.resolved, by)
 			if (err == nil) != want {
-				t.Errorf("checkResolved(%s, named %v) = %v, want allowed %v", tt.resolved, named, err, want)
+				t.Errorf("checkResolved(%s, standing %d) = %v, want allowed %v", tt.resolved, by, err, want)
 			}
 			if err != nil && !clouderr.Is(err, clouderr.Invalid) {
 				t.Errorf("checkResolved(%s): class %s, want Invalid", tt.resolved, clouderr.ClassOf(err))
@@ -120,5 +125,28 @@ func TestDialChecksWhatTheNameResolvesTo(t *testing.T) {
 	}
 	if len(accepted) != 0 {
 		t.Errorf("%d refused connections arrived", len(accepted))
+	}
+}
+
+// TestDialChecksEveryAnswer has a name lead to the outside when it is first looked up, and inwards from then on.
+func TestDialChecksEveryAnswer(t *testing.T) {
+	answers := []string{"192.0.43.8", "127.0.0.1", "169.254.169.254", "10.0.0.1"}
+	asked := 0
+	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		answer := answers[min(asked/2, len(answers)-1)] // each look-up asks for A and AAAA
+		asked++
+		return endpointtest.ResolverAnswering(answer).Dial(ctx, network, address)
+	}}
+	policy := mustPolicy(t, "*.cloud.example")
+	if err := policy.Check("https://rebound.cloud.example"); err != nil {
+		t.Fatal(err)
+	}
+	dial := policy.DialContext(&net.Dialer{Resolver: resolver, Timeout: 20 * time.Millisecond})
+	for i, want := range []string{"", "loopback", "metadata", "private"} {
+		_, err := dial(t.Context(), "tcp", "rebound.cloud.example:1")
+		var refusal *clouderr.Error
+		if refused := errors.As(err, &refusal); refused != (want != "") || refused && !strings.Contains(refusal.Message, want) {
+			t.Errorf("look-up %d: %v, want a refusal for %q", i, err, want)
+		}
 	}
 }

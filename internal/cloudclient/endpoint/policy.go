@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,9 +32,18 @@ type Policy struct {
 type pattern struct {
 	host      string // canonical; for a wildcard the suffix with its leading dot
 	port      string // "" for any port
-	wildcard  bool
+	standing  standing
 	plainHTTP bool
 }
+
+// standing is how a host came to be allowed, and thereby into which networks its name may lead.
+type standing int
+
+const (
+	byWildcard standing = iota // nowhere private
+	byCloud                    // into private networks, where the cloud's own servers are, but not to the operator's own host
+	byName                     // anywhere but to what is never called
+)
 
 // NewPolicy parses patterns: "host", "host:port", "*.suffix", "http://host" or "http://host:port". Without a port any
 // port matches. Plain http may be used only where a pattern says http://, which cannot be a wildcard. Addresses match
@@ -52,7 +62,7 @@ func NewPolicy(patterns []string) (*Policy, error) {
 }
 
 func parsePattern(text string) (pattern, error) {
-	var parsed pattern
+	parsed := pattern{standing: byName}
 	rest := strings.TrimSpace(text)
 	if scheme, after, found := strings.Cut(rest, "://"); found {
 		switch strings.ToLower(scheme) {
@@ -65,13 +75,13 @@ func parsePattern(text string) (pattern, error) {
 		rest = strings.TrimSuffix(after, "/")
 	}
 	if suffix, found := strings.CutPrefix(rest, "*."); found {
-		parsed.wildcard = true
+		parsed.standing = byWildcard
 		rest = suffix
 	}
 	if strings.ContainsAny(rest, "*/?#@ \t") || rest == "" {
 		return pattern{}, fmt.Errorf("want host, host:port, *.suffix, http://host or http://host:port")
 	}
-	if parsed.wildcard && parsed.plainHTTP {
+	if parsed.standing == byWildcard && parsed.plainHTTP {
 		return pattern{}, fmt.Errorf("plain http cannot be allowed for a wildcard: name the host")
 	}
 	host, port, err := splitHostPort(rest)
@@ -79,7 +89,7 @@ func parsePattern(text string) (pattern, error) {
 		return pattern{}, err
 	}
 	address, isAddress := asAddress(host)
-	if isAddress && parsed.wildcard {
+	if isAddress && parsed.standing == byWildcard {
 		return pattern{}, fmt.Errorf("a wildcard cannot stand before an address")
 	}
 	if isAddress {
@@ -88,10 +98,29 @@ func parsePattern(text string) (pattern, error) {
 		}
 	}
 	parsed.host, parsed.port = host, port
-	if parsed.wildcard {
+	if parsed.standing == byWildcard {
 		parsed.host = "." + host
 	}
 	return parsed, nil
+}
+
+// Told returns a policy that also allows the hosts of addresses that the cloud told, over https: in private networks, where
+// the cloud's own servers are, but on loopback and the like only where p names them. The error is of class Invalid.
+func (p *Policy) Told(addresses []string) (*Policy, error) {
+	with := &Policy{patterns: slices.Clone(p.patterns)}
+	for _, address := range addresses {
+		parsed, err := url.Parse(address)
+		if err != nil || parsed.Host == "" {
+			return nil, clouderr.New(clouderr.Invalid, "the address is not a URL; want https://host:port")
+		}
+		told, err := parsePattern(parsed.Host)
+		if err != nil || told.standing == byWildcard {
+			return nil, clouderr.New(clouderr.Invalid, "address %q may not be called: %w", parsed.Host, err)
+		}
+		told.standing = byCloud
+		with.patterns = append(with.patterns, told)
+	}
+	return with, nil
 }
 
 // Check says whether rawURL may be an endpoint: https (or http where the policy names the host with http://), a host
@@ -158,22 +187,21 @@ func (c pattern) matches(host, port string) bool {
 	if c.port != "" && c.port != port {
 		return false
 	}
-	if c.wildcard {
+	if c.standing == byWildcard {
 		_, isAddress := asAddress(host)
 		return !isAddress && strings.HasSuffix(host, c.host)
 	}
 	return host == c.host
 }
 
-// match says whether a canonical host and port may be dialled, and whether a pattern without a wildcard names them.
-func (p *Policy) match(host, port string) (allowed, named bool) {
+// match says whether a canonical host and port may be dialled, and the best standing that a pattern gives it.
+func (p *Policy) match(host, port string) (allowed bool, best standing) {
 	for _, candidate := range p.patterns {
 		if candidate.matches(host, port) {
-			allowed = true
-			named = named || !candidate.wildcard
+			allowed, best = true, max(best, candidate.standing)
 		}
 	}
-	return allowed, named
+	return allowed, best
 }
 
 // splitHostPort takes an authority apart and brings the host into canonical form.

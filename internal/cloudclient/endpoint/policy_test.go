@@ -88,6 +88,21 @@ func TestCheck(t *testing.T) {
 		{"metadata, NAT64", vendor, "https://[64:ff9b::a9fe:a9fe]", "never called"},
 		{"metadata, 6to4", vendor, "https://[2002:a9fe:a9fe::1]", "never called"},
 		{"metadata, compatible", vendor, "https://[::a9fe:a9fe]", "never called"},
+		{"Alibaba's metadata", vendor, "https://100.100.100.200", "never called"},
+		{"Azure's metadata", vendor, "https://168.63.129.16", "never called"},
+		{"metadata of IPv6", vendor, "https://[fd00:ec2::254]", "never called"},
+		{"metadata of IPv6, spelt in full", vendor, "https://[fd00:0ec2:0:0:0:0:0:0254]", "never called"},
+		{"metadata, decimal", vendor, "https://2852039166", "odd spelling"},
+		{"metadata, hexadecimal", vendor, "https://0xa9fea9fe", "odd spelling"},
+		{"metadata, octal", vendor, "https://0251.0376.0251.0376", "odd spelling"},
+		{"metadata, with a trailing dot", vendor, "https://169.254.169.254.", "odd spelling"},
+		{"metadata after user information", vendor, "https://iam.myhuaweicloud.com:x@169.254.169.254/", "user name or password"},
+		{"loopback of IPv6", vendor, "https://[::1]", "is not allowed"},
+		{"loopback, mapped", vendor, "https://[::ffff:7f00:1]", "is not allowed"},
+		{"localhost", vendor, "https://localhost", "is not allowed"},
+		{"a name for loopback", vendor, "https://localhost.", "is not allowed"},
+		{"a private range", vendor, "https://192.168.0.1", "is not allowed"},
+		{"the API server", vendor, "https://kubernetes.default.svc", "is not allowed"},
 		{"a zone", vendor, "https://[fe80::1%25eth0]", "zone id"},
 
 		{"a named host", []string{"cloud.internal"}, "https://cloud.internal:9443", ""},
@@ -123,6 +138,30 @@ func TestCheck(t *testing.T) {
 				t.Errorf("the refusal holds the password: %v", err)
 			}
 		})
+	}
+}
+
+func TestTold(t *testing.T) {
+	policy := mustPolicy(t, "*.myhuaweicloud.com")
+	told, err := policy.Told([]string{"https://192.168.0.169:30110", "https://engine.internal:30100"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for url, want := range map[string]string{
+		"https://192.168.0.169:30110": "", "https://engine.internal:30100/v4": "", "https://iam.myhuaweicloud.com": "",
+		"http://192.168.0.169:30110": "plain http", "https://192.168.0.169:443": "is not allowed", "https://192.168.0.170:30110": "is not allowed",
+	} {
+		if err := told.Check(url); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("Check(%q) = %v, want %q", url, err, want)
+		}
+	}
+	if policy.Check("https://192.168.0.169:30110") == nil {
+		t.Error("what the cloud told is allowed to others, too")
+	}
+	for _, address := range []string{"https://169.254.169.254", "https://[fd00:ec2::254]:443", "https://*.internal", "192.168.0.169", "https://", "https://2130706433"} {
+		if _, err := policy.Told([]string{address}); !clouderr.Is(err, clouderr.Invalid) {
+			t.Errorf("Told(%q) = %v, want class Invalid", address, err)
+		}
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,9 +50,8 @@ type Config struct {
 	// RootCAs are trusted instead of the system's where not nil. Engines have self-signed certificates.
 	RootCAs            *x509.CertPool
 	InsecureSkipVerify bool
-	// Policy says which hosts may be called. Nil allows exactly the hosts of the addresses, over https, in private
-	// networks too, but never link-local and metadata addresses: fit for addresses that the cloud tells, not for those
-	// that a user writes.
+	// Policy says which hosts may be called. Nil allows exactly the hosts of the addresses, as ones that the cloud told
+	// (endpoint.Policy.Told): not fit for addresses that a user writes.
 	Policy *endpoint.Policy
 	// Dialer sets a resolver and timeouts for connections. Its Control is not used.
 	Dialer *net.Dialer
@@ -127,30 +125,13 @@ func (cfg Config) withDefaults() (Config, error) {
 		cfg.Clock = cloudclient.SystemClock()
 	}
 	if cfg.Policy == nil {
-		policy, err := policyOf(slices.Concat(cfg.KieAddresses, cfg.ServiceCenterAddresses))
+		policy, err := (&endpoint.Policy{}).Told(slices.Concat(cfg.KieAddresses, cfg.ServiceCenterAddresses))
 		if err != nil {
-			return Config{}, err
+			return invalid("the engine's address: %s", clouderr.UserMessage(err))
 		}
 		cfg.Policy = policy
 	}
 	return cfg, nil
-}
-
-// policyOf allows the hosts of the addresses and no others.
-func policyOf(addresses []string) (*endpoint.Policy, error) {
-	var patterns []string
-	for _, address := range addresses {
-		parsed, err := url.Parse(address)
-		if err != nil || parsed.Host == "" {
-			return nil, clouderr.New(clouderr.Invalid, "the engine's address is not a URL; want https://host:port")
-		}
-		patterns = append(patterns, parsed.Host)
-	}
-	policy, err := endpoint.NewPolicy(patterns)
-	if err != nil {
-		return nil, clouderr.New(clouderr.Invalid, "the engine's address may not be called: %w", err)
-	}
-	return policy, nil
 }
 
 // Close drops idle connections. Calls under way end as they would.

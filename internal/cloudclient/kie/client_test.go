@@ -245,6 +245,10 @@ func TestCertificates(t *testing.T) {
 	t.Cleanup(server.Close)
 	trusted := x509.NewCertPool()
 	trusted.AddCert(server.Certificate())
+	loopback, err := endpoint.NewPolicy([]string{"127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name   string
 		change func(*Config)
@@ -256,7 +260,7 @@ func TestCertificates(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg := Config{KieAddresses: []string{server.URL}}
+			cfg := Config{KieAddresses: []string{server.URL}, Policy: loopback}
 			tt.change(&cfg)
 			client, err := New(cfg)
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -106,6 +107,8 @@ func (d Definition[A]) SetUp(mgr ctrl.Manager, rt reconciler.Runtime) error {
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(d.Name).
 		For(d.New(), builder.WithPredicates(reconciler.UserActed())).
+		// A slow endpoint must not hold up the accounts of others.
+		WithOptions(controller.Options{MaxConcurrentReconciles: rt.MaxConcurrentReconciles}).
 		WatchesRawSource(source.Channel(d.Pool.Notices(d.Kind), &handler.EnqueueRequestForObject{}))
 	if err := rt.Graph.Watch(b, d.New()); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -103,6 +104,10 @@ func (k Finder) toEngine(ctx context.Context, live client.Reader, obj *v1alpha1.
 	config := kie.Config{
 		KieAddresses:           addresses(at.Kie, at.PublicKie),
 		ServiceCenterAddresses: addresses(at.ServiceCenter, at.PublicServiceCenter),
+	}
+	var err error
+	if config.Policy, err = k.Policy.Told(slices.Concat(config.KieAddresses, config.ServiceCenterAddresses)); err != nil {
+		return nil, clouderr.New(clouderr.Invalid, "spec.engineRef: MicroserviceEngine %q: %s", engine.Name, clouderr.UserMessage(err))
 	}
 	if len(config.KieAddresses) == 0 {
 		return nil, waitFor(external.WaitForReference, external.NotReady, false, "spec.engineRef: MicroserviceEngine %q has no address of a configuration center yet", engine.Name)
