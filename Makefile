@@ -54,11 +54,16 @@ demo-build:
 ##@ Test
 
 .PHONY: test
-test: test-unit test-envtest test-conformance test-integrations test-e2e test-packaging test-guides test-faults ## Run every test.
+test: test-unit test-sweep test-envtest test-conformance test-integrations test-e2e test-packaging test-guides test-faults ## Run every test.
 
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.
 	@pkgs=$$(hack/test-packages.sh unit) && $(PROGRESS) "unit tests" $(GOTEST) $(TESTFLAGS) $$pkgs
+
+# One thread, in which the race detector found nothing and takes several times as long.
+.PHONY: test-sweep
+test-sweep: ## Every field of every kind: set, changed, left out, emptied, drifted.
+	@$(PROGRESS) "field sweep" go test -timeout 20m $(TESTFLAGS) ./test/sweep
 
 .PHONY: test-envtest
 test-envtest: ## Tests against a real API server: API validation, lifecycles.

@@ -108,6 +108,6 @@ func startManager(ctx context.Context, w *world) error {
 func (w *world) managerArgs() []string {
 	return []string{
 		"--allow-endpoint-host=" + w.sim.URL + ",127.0.0.1", // the simulated engines are there
-		"--resync-interval=5s", // so that a change behind its back is found while you watch
+		"--resync-interval=5s",                              // so that a change behind its back is found while you watch
 	}
 }

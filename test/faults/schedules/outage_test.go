@@ -16,17 +16,25 @@ import (
 // R8: the cloud is out for ten minutes of virtual time. While it is, and once it is back, calls come no faster than the
 // objects' own back-off spreads them, and everything is settled within two intervals.
 func TestOutage(t *testing.T) {
-	const objects, outage = 200, 10 * time.Minute
-	for name, fault := range map[string]cloudsim.Fault{
+	const outage = 10 * time.Minute
+	faults := map[string]cloudsim.Fault{
 		"no connection": {Action: cloudsim.FaultResetBefore},
 		"503":           {Action: cloudsim.FaultStatus, Status: http.StatusServiceUnavailable},
+	}
+	for _, of := range []struct {
+		kind, name string
+		objects    int
+	}{
+		{"Environment", "no connection", 200}, {"Environment", "503", 200},
+		// Each look at an engine lists them all.
+		{"MicroserviceEngine", "no connection", 40}, {"MicroserviceEngine", "503", 40},
 	} {
-		t.Run(name, func(t *testing.T) {
-			if testing.Short() && name != "503" {
-				t.Skip("the short run has one outage")
+		t.Run(of.kind+"/"+of.name, func(t *testing.T) {
+			if testing.Short() && of.name != "503" {
+				t.Skip("the short run has one outage of each kind")
 			}
-			scenarios := 1
-			table.Add(t, "R8 ten minutes of outage", "Environment", &scenarios, name)
+			fault, objects, scenarios := faults[of.name], of.objects, 1
+			table.Add(t, "R8 ten minutes of outage", of.kind, &scenarios, of.name)
 			w, err := newWorld(1)
 			if err != nil {
 				t.Fatal(err)
@@ -35,7 +43,7 @@ func TestOutage(t *testing.T) {
 			w.exact, *w.clock.still = true, true
 			u := &users{world: w, rng: rand.New(rand.NewPCG(1, 0)), uids: map[string]int{}}
 			for i := range objects {
-				if err := u.create("Environment", fmt.Sprintf("e%03d", i)); err != nil {
+				if err := u.create(of.kind, fmt.Sprintf("e%03d", i)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -66,7 +74,7 @@ func TestOutage(t *testing.T) {
 			}
 			t.Logf("%d objects, calls in the busiest minute: %d at rest, %d once healed, there %d in the busiest second; in the outage %d in all",
 				objects, rest, back, second, out)
-			// A look at an Environment takes two calls: healing costs no object more than one look, and they do not come at once.
+			// A look at either kind takes two calls: healing costs no object more than one look, and they do not come at once.
 			if back > 2*objects || second > objects/5 {
 				t.Errorf("a storm: %d calls in a minute and %d in a second for %d objects", back, second, objects)
 			}

@@ -136,8 +136,8 @@ func (w *world) emptied() error {
 	for _, o := range objects {
 		err = errors.Join(err, fmt.Errorf("deleted, and still there: %s", describe(o)))
 	}
-	for kind, collection := range collections {
-		records, listErr := w.sim.Resources("servicestage", collection)
+	for kind, at := range collections {
+		records, listErr := w.sim.Resources(at.service, at.name)
 		err = errors.Join(err, listErr)
 		for _, r := range records {
 			err = errors.Join(err, fmt.Errorf("an orphaned %s in the cloud: %v", kind, r["name"]))
@@ -146,7 +146,13 @@ func (w *world) emptied() error {
 	return err
 }
 
-var collections = map[string]string{"Environment": "environments", "Application": "applications", "Component": "components"}
+// collection of the simulator that a kind's resources are in.
+type collection struct{ service, name string }
+
+var collections = map[string]collection{
+	"Environment": {"servicestage", "environments"}, "Application": {"servicestage", "applications"},
+	"Component": {"servicestage", "components"}, "MicroserviceEngine": {"cse", "engines"},
+}
 
 // settled checks that every object is settled, and that the cloud holds exactly one resource for each and no other.
 func (w *world) settled() error {
@@ -169,15 +175,16 @@ func (w *world) settled() error {
 			}
 		}
 		owned[o.CommonStatus().ID] = true
-		record, err := w.sim.GetResource("servicestage", collections[kindOf(o)], o.CommonStatus().ID)
+		at := collections[kindOf(o)]
+		record, err := w.sim.GetResource(at.service, at.name, o.CommonStatus().ID)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", describe(o), err))
 			continue
 		}
 		problems = append(problems, w.compare(o, record))
 	}
-	for kind, collection := range collections {
-		records, err := w.sim.Resources("servicestage", collection)
+	for kind, at := range collections {
+		records, err := w.sim.Resources(at.service, at.name)
 		problems = append(problems, err)
 		for _, r := range records {
 			if id, _ := r["id"].(string); !owned[id] {
@@ -198,12 +205,17 @@ func (w *world) compare(o object, record cloudsim.Object) error {
 		want["description"] = *o.Spec.Description
 	case *v1alpha1.Component:
 		want["version"] = o.Spec.Version
+	case *v1alpha1.MicroserviceEngine:
+		want["description"], want["flavor"] = *o.Spec.Description, o.Spec.Flavor
 	}
 	token, _, _ := strings.Cut(o.GetAnnotations()[v1alpha1.ClaimAnnotation], "@")
 	for key, value := range want {
 		if record[key] != value {
 			return fmt.Errorf("%s: the cloud holds %s %v, the spec says %v", describe(o), key, record[key], value)
 		}
+	}
+	if kindOf(o) == "MicroserviceEngine" {
+		return nil // engines carry no claim
 	}
 	labels, _ := record["labels"].([]any)
 	for _, l := range labels {
@@ -233,11 +245,11 @@ type users struct {
 }
 
 // names of the objects: the first of each kind stay, since others refer to them.
-var names = map[string][]string{"Environment": {"e1", "e2", "e3"}, "Application": {"a1", "a2"}, "Component": {"c1", "c2"}}
+var names = map[string][]string{"Environment": {"e1", "e2", "e3"}, "Application": {"a1", "a2"}, "Component": {"c1", "c2"}, "MicroserviceEngine": {"eng1", "eng2"}}
 
 // act creates, edits or deletes an object, or changes the cloud behind the operator's back.
 func (u *users) act() error {
-	kind := []string{"Environment", "Application", "Component"}[u.rng.IntN(3)]
+	kind := []string{"Environment", "Application", "Component", "MicroserviceEngine"}[u.rng.IntN(4)]
 	i := u.rng.IntN(len(names[kind]))
 	name := names[kind][i]
 	current := empty(kind)
@@ -248,7 +260,7 @@ func (u *users) act() error {
 	if err != nil {
 		return err
 	}
-	stays := i == 0 && kind != "Component" || kind == "Environment" && i == 1
+	stays := i == 0 && (kind == "Environment" || kind == "Application") || kind == "Environment" && i == 1
 	switch choice := u.rng.IntN(10); {
 	case choice < 5:
 		return u.edit(current)
@@ -292,6 +304,10 @@ func (u *users) create(kind, name string) error {
 		o.Spec.RuntimeStack = v1alpha1.RuntimeStack{Name: "Docker", Type: "Docker", Version: "1.0", DeployMode: v1alpha1.DeployModeContainer}
 		o.Spec.References = []v1alpha1.ComponentReference{{Type: "cce", ID: "cluster-1"}}
 		o.Spec.Replicas, o.Spec.State = new(int32(2)), "Running"
+	case *v1alpha1.MicroserviceEngine:
+		o.Spec.AvailabilityZones, o.Spec.AuthType = []string{"az1"}, v1alpha1.EngineAuthRBAC
+		o.Spec.RootPasswordSecretRef = &v1alpha1.SecretKeyReference{Name: "root", Key: "password"}
+		o.Spec.Network = &v1alpha1.EngineNetwork{VPCID: cloudsim.DefaultVPCID, SubnetID: cloudsim.DefaultSubnetID}
 	}
 	u.change(o)
 	if err := u.api.Create(context.Background(), o); err != nil {
@@ -315,6 +331,9 @@ func (u *users) change(o object) {
 		o.Spec.Version = fmt.Sprintf("1.%d.%d", o.Generation, n)
 		o.Spec.Source = v1alpha1.ComponentSource{Image: &v1alpha1.ImageSource{Storage: "swr", URL: "swr.example.com/shop/web:" + o.Spec.Version}}
 		o.Spec.Replicas = new(int32(1 + n%4))
+	case *v1alpha1.MicroserviceEngine:
+		o.Spec.Description = new(fmt.Sprintf("text %d", n))
+		o.Spec.Flavor = []string{"cse.s1.small2", "cse.s1.medium2"}[n%2]
 	}
 }
 
@@ -337,12 +356,12 @@ func (u *users) drift(o object, remove bool) error {
 	if id == "" {
 		return nil
 	}
-	collection := collections[kindOf(o)]
+	at := collections[kindOf(o)]
 	var err error
 	if remove {
-		err = u.sim.DeleteResource("servicestage", collection, id)
+		err = u.sim.DeleteResource(at.service, at.name, id)
 	} else {
-		_, err = u.sim.PatchResource("servicestage", collection, id, cloudsim.Object{"description": "changed behind your back"})
+		_, err = u.sim.PatchResource(at.service, at.name, id, cloudsim.Object{"description": "changed behind your back"})
 	}
 	if errors.Is(err, cloudsim.ErrNotFound) {
 		return nil

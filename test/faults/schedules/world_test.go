@@ -39,6 +39,7 @@ import (
 	"servicestage.dev/operator/internal/controller/application"
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
+	"servicestage.dev/operator/internal/controller/microserviceengine"
 	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/reconciler"
 )
@@ -125,7 +126,7 @@ func newWorld(seed int64) (*world, error) {
 	clock := virtual{ManualClock: cloudsim.NewManualClock(time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)), still: new(false)}
 	w := &world{
 		clock: clock, past: map[client.ObjectKey]client.Object{}, calls: map[time.Time]int{},
-		sim: cloudsim.New(cloudsim.Options{Seed: seed, Clock: clock, ComponentTaskDuration: taskDuration}),
+		sim: cloudsim.New(cloudsim.Options{Seed: seed, Clock: clock, ComponentTaskDuration: taskDuration, EngineTaskDuration: taskDuration}),
 	}
 	w.server = httptest.NewUnstartedServer(w)
 	w.server.Config.SetKeepAlivesEnabled(false) // Go repeats some requests of kept connections by itself
@@ -135,7 +136,9 @@ func newWorld(seed int64) (*world, error) {
 		return nil, err
 	}
 	w.api = fake.NewClientBuilder().WithScheme(scheme).
-		WithStatusSubresource(&v1alpha1.Environment{}, &v1alpha1.Application{}, &v1alpha1.Component{}, &v1alpha1.CloudAccount{}).
+		WithStatusSubresource(
+			&v1alpha1.Environment{}, &v1alpha1.Application{}, &v1alpha1.Component{}, &v1alpha1.MicroserviceEngine{}, &v1alpha1.CloudAccount{},
+		).
 		WithObjects(w.account()...).Build()
 	return w, w.boot()
 }
@@ -150,7 +153,7 @@ func (w *world) account() []client.Object {
 	url := v1alpha1.EndpointURL(w.server.URL)
 	a := &v1alpha1.CloudAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default", UID: "account", Generation: 1}}
 	a.Spec.Region, a.Spec.ProjectID = cloudsim.DefaultRegion, cloudsim.DefaultProjectID
-	a.Spec.Endpoints = &v1alpha1.Endpoints{IAM: url, ServiceStage: url}
+	a.Spec.Endpoints = &v1alpha1.Endpoints{IAM: url, ServiceStage: url, CSE: url, VPC: url}
 	a.Spec.RateLimit = &v1alpha1.RateLimit{RequestsPerSecond: 10000, Burst: 10000}
 	a.Spec.Credentials.SecretRef.Name = "keys"
 	a.Status.ObservedGeneration = 1
@@ -158,7 +161,8 @@ func (w *world) account() []client.Object {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "keys", UID: "keys"}, Data: map[string][]byte{
 		"accessKey": []byte(cloudsim.DefaultAccessKey), "secretKey": []byte(cloudsim.DefaultSecretKey),
 	}}
-	return []client.Object{a, secret}
+	root := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "root", UID: "root"}, Data: map[string][]byte{"password": []byte("Schedules-root-1")}}
+	return []client.Object{a, secret, root}
 }
 
 // boot starts the loops anew: what a process keeps in memory is gone.
@@ -182,8 +186,9 @@ func (w *world) boot() error {
 	pool.Accept(a, version)
 	accounts := account.NewResolver(w.api, pool)
 	environments, applications, components := environment.Definition(accounts, seen), application.Definition(accounts, seen, w.api), component.Definition(accounts, seen)
+	engines := microserviceengine.Definition(accounts, w.api)
 	graph := dependency.NewGraph(seen)
-	for _, d := range []reconciler.Controller{environments, applications, components} {
+	for _, d := range []reconciler.Controller{environments, applications, components, engines} {
 		if err := d.Declare(graph); err != nil {
 			return err
 		}
@@ -198,6 +203,7 @@ func (w *world) boot() error {
 	}
 	w.kinds = map[string]reconcile.Reconciler{
 		"Environment": environments.Reconciler(rt), "Application": applications.Reconciler(rt), "Component": components.Reconciler(rt),
+		"MicroserviceEngine": engines.Reconciler(rt),
 	}
 	return nil
 }
@@ -225,6 +231,8 @@ func empty(kind string) object {
 		return &v1alpha1.Environment{}
 	case "Application":
 		return &v1alpha1.Application{}
+	case "MicroserviceEngine":
+		return &v1alpha1.MicroserviceEngine{}
 	default:
 		return &v1alpha1.Component{}
 	}
@@ -236,6 +244,8 @@ func kindOf(o client.Object) string {
 		return "Environment"
 	case *v1alpha1.Application:
 		return "Application"
+	case *v1alpha1.MicroserviceEngine:
+		return "MicroserviceEngine"
 	default:
 		return "Component"
 	}
@@ -488,7 +498,11 @@ func (w *world) objects() ([]object, error) {
 	var environments v1alpha1.EnvironmentList
 	var applications v1alpha1.ApplicationList
 	var components v1alpha1.ComponentList
-	err := errors.Join(w.api.List(context.Background(), &environments), w.api.List(context.Background(), &applications), w.api.List(context.Background(), &components))
+	var engines v1alpha1.MicroserviceEngineList
+	var err error
+	for _, list := range []client.ObjectList{&environments, &applications, &components, &engines} {
+		err = errors.Join(err, w.api.List(context.Background(), list))
+	}
 	var all []object
 	for i := range environments.Items {
 		all = append(all, &environments.Items[i])
@@ -498,6 +512,9 @@ func (w *world) objects() ([]object, error) {
 	}
 	for i := range components.Items {
 		all = append(all, &components.Items[i])
+	}
+	for i := range engines.Items {
+		all = append(all, &engines.Items[i])
 	}
 	slices.SortFunc(all, func(a, b object) int { // the fake client lists in no order
 		return cmp.Or(cmp.Compare(kindOf(a), kindOf(b)), cmp.Compare(a.GetName(), b.GetName()))
