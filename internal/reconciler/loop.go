@@ -162,16 +162,21 @@ func (p *pass[O, R]) keepRecord() {
 	}
 	keeper.Keep(func(ctx context.Context) error {
 		keeper.Record(p.obj)
-		if err := WriteStatus(ctx, p.Client, p.before, p.obj); err != nil {
-			return err
-		}
-		written, ok := p.obj.DeepCopyObject().(O)
-		if !ok {
-			return fmt.Errorf("a copy of %T is no %T", p.obj, p.obj)
-		}
-		p.before = written
-		return nil
+		return p.writeAhead(ctx)
 	})
+}
+
+// writeAhead writes the status down as it is, before a call whose effect would be lost with the process otherwise.
+func (p *pass[O, R]) writeAhead(ctx context.Context) error {
+	if err := WriteStatus(ctx, p.Client, p.before, p.obj); err != nil {
+		return err
+	}
+	written, ok := p.obj.DeepCopyObject().(O)
+	if !ok {
+		return fmt.Errorf("a copy of %T is no %T", p.obj, p.obj)
+	}
+	p.before = written
+	return nil
 }
 
 // inputsOf identifies what, beside the spec, the object must be looked at for again.
@@ -210,6 +215,11 @@ func (p *pass[O, R]) locate(ctx context.Context) (outcome, bool, error) {
 		}
 		p.note(corev1.EventTypeWarning, "Gone", "Recreate", fmt.Sprintf("The %s %s was deleted in the cloud; creating it again.", p.noun, id))
 		p.status().ID = ""
+		// Were the old id kept until the new one is known, a deletion after a crash would find nothing by it and leave the
+		// new resource behind.
+		if err := p.writeAhead(ctx); err != nil {
+			return outcome{}, false, err
+		}
 		return p.find(ctx)
 	}
 	if imp := p.spec().Import; imp != nil && imp.ID != "" {

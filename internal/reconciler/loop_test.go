@@ -152,6 +152,26 @@ func TestGoneIsCreatedAgain(t *testing.T) {
 	}
 }
 
+func TestGoneIsNotedBeforeItIsCreatedAgain(t *testing.T) {
+	w := newSettledWorld(t)
+	w.cloud.things = nil
+	w.clock.SetTime(now.Add(2 * time.Hour))
+	w.cloud.create = func(claim external.Claim) (*thing, *external.Operation, error) {
+		w.beforeStatus = func() error { return errors.New("killed") }
+		return w.cloud.add(thing{name: "dev", claim: claim.Token}), nil, nil
+	}
+	if _, err := w.try(); err == nil {
+		t.Fatal("the status was written")
+	}
+	w.cloud.took()
+	w.beforeStatus = nil
+
+	w.delete()
+	w.pass()
+	w.called("find dev", "delete id-2")
+	w.isGone(0)
+}
+
 func TestFailedLookKeepsReady(t *testing.T) {
 	w := newSettledWorld(t)
 	w.cloud.get = func(string) (*thing, error) { return nil, clouderr.New(clouderr.Transient, "down") }
