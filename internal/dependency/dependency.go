@@ -16,7 +16,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -190,7 +190,7 @@ func (g *Graph) version(ctx context.Context, e edge, key types.NamespacedName) (
 // get reads a target. Names are user input, and some of client-go's clients put a name into the URL as it is, where a
 // slash leads to subresources and dots to other namespaces: nothing can be called so.
 func (g *Graph) get(ctx context.Context, key types.NamespacedName, target client.Object, options ...client.GetOption) error {
-	if len(path.IsValidPathSegmentName(key.Name)) > 0 {
+	if len(content.IsPathSegmentName(key.Name)) > 0 {
 		return apierrors.NewNotFound(schema.GroupResource{Resource: "object"}, key.Name)
 	}
 	return g.client.Get(ctx, key, target, options...)

@@ -18,13 +18,13 @@ import (
 	"servicestage.dev/operator/test/rig"
 )
 
-// trap is a server that nobody may call.
-func trap() (address string, calls *atomic.Int32) {
+// trap is a server that nobody may call: its address, and how often somebody did.
+func trap() (string, *atomic.Int32) {
 	GinkgoHelper()
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(listener.Close)
-	calls = &atomic.Int32{}
+	calls := &atomic.Int32{}
 	go func() {
 		for {
 			connection, err := listener.Accept()

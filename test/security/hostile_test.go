@@ -186,9 +186,9 @@ func (w *world) residentMemory(ctx context.Context) (int64, error) {
 	return 0, fmt.Errorf("the manager does not say what memory it occupies")
 }
 
-// watchMemory keeps the highest of many looks at the manager's memory until stop is called.
-func (w *world) watchMemory(ctx context.Context) (peak *atomic.Int64, stop func()) {
-	peak = &atomic.Int64{}
+// watchMemory keeps the highest of many looks at the manager's memory, until what it returns is called.
+func (w *world) watchMemory(ctx context.Context) (*atomic.Int64, func()) {
+	peak := &atomic.Int64{}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
