@@ -40,17 +40,21 @@ demo: demo-build ## Start a control plane, a simulated cloud and the manager; wa
 	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin
 
 .PHONY: playground
-playground: demo-build ## The same, but stays up and prints KUBECONFIG and the simulator's address.
+playground: demo-build ## The same, but stays up for the guides, and says how to reach it.
 	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin --stay
+
+.PHONY: playground-empty
+playground-empty: demo-build ## A playground without the operator: a cluster to install it in.
+	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets exec bin/demo --bin=bin --empty
 
 .PHONY: demo-build
 demo-build:
-	@$(PROGRESS) "build" go build -buildvcs=false -o bin/ ./cmd/manager ./cmd/cloudsim ./hack/demo
+	@$(PROGRESS) "build" go build -buildvcs=false -o bin/ ./cmd/manager ./cmd/cloudsim ./cmd/kubectl-servicestage ./hack/demo
 
 ##@ Test
 
 .PHONY: test
-test: test-unit test-envtest test-conformance test-integrations test-e2e test-packaging test-faults ## Run every test.
+test: test-unit test-envtest test-conformance test-integrations test-e2e test-packaging test-guides test-faults ## Run every test.
 
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.
@@ -84,6 +88,11 @@ test-packaging: ## The Helm chart with the real helm on a real API server, and t
 	@hack/tools/tool.sh helm >/dev/null && assets=$$(hack/controlplane/assets.sh) && \
 	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "packaging tests" go test -timeout 20m -v $(TESTFLAGS) ./test/packaging/... -ginkgo.v -ginkgo.no-color
 
+.PHONY: test-guides
+test-guides: ## Follow the guides word by word on playgrounds, with the real kubectl and helm.
+	@$(TOOL) helm >/dev/null && $(TOOL) kubectl >/dev/null && assets=$$(hack/controlplane/assets.sh) && \
+	  KUBEBUILDER_ASSETS=$$assets $(PROGRESS) "guides" go test -count=1 -timeout 5m $(TESTFLAGS) ./test/guides
+
 .PHONY: test-cluster
 test-cluster: ## The chart in a cluster with nodes: CLUSTER_TOOL=folder, or KUBECONFIG and IMAGE_LOADER="kind load image-archive".
 	@$(PROGRESS) "cluster tests" hack/test-cluster.sh
@@ -98,6 +107,7 @@ lint: ## Run the linters, and prove that the import rules bite.
 	@lint=$$($(TOOL) golangci-lint) && $(PROGRESS) "golangci-lint" "$$lint" run ./...
 	@lint=$$($(TOOL) golangci-lint) && cd test/conformance && "$$lint" run --config ../../.golangci.yml ./...
 	@lint=$$($(TOOL) golangci-lint) && cd test/integrations && "$$lint" run --config ../../.golangci.yml ./...
+	@lint=$$($(TOOL) golangci-lint) && cd test/bench/plots && "$$lint" run --config ../../../.golangci.yml ./...
 
 .PHONY: fmt
 fmt: ## Format the code.
@@ -122,6 +132,25 @@ faults: ## All of them, with SCHEDULES random schedules from SEED; prints a tabl
 	  { $(PROGRESS) "schedules from seed $(SEED)" go test -count=1 -timeout 4h $(TESTFLAGS) ./test/faults/schedules \
 	    -schedules $(SCHEDULES) -seed $(SEED) || failed=1; } && \
 	  cat "$$table" && exit $$failed
+
+# What a target finds is written beside it, into testdata/fuzz, and is a test from then on.
+FUZZTIME ?= 30s
+FUZZ ?=
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME each, one after the other; FUZZ=name limits them by package or name.
+	@hack/fuzz.sh $(FUZZTIME) $(FUZZ)
+
+BENCHFLAGS ?=
+
+.PHONY: bench
+bench: ## Measure everything, five runs, up to 10,000 objects; writes docs/benchmarks.md. Takes two hours. BENCHFLAGS="-runs 1".
+	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets go run -buildvcs=false ./test/bench $(BENCHFLAGS) && \
+	  cd test/bench/plots && go run -buildvcs=false . ../../../bin/bench.json ../../../docs
+
+.PHONY: bench-quick
+bench-quick: ## A small version in two minutes; fails where a count of calls or writes is not what it has to be.
+	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets go run -buildvcs=false ./test/bench -quick -out bin/bench-quick.json $(BENCHFLAGS)
 
 .PHONY: sbom
 sbom: ## Write dist/manager.cdx.json: what is linked into the manager, as CycloneDX.

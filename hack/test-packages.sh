@@ -4,11 +4,11 @@
 #   unit      needs nothing but Go
 #   envtest   needs kube-apiserver and etcd in KUBEBUILDER_ASSETS
 #
-# test/e2e, test/faults, test/packaging and test/cluster are parts of their own.
+# test/e2e, test/faults, test/guides, test/packaging and test/cluster are parts of their own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 go list -test -f '{{.ImportPath}}{{range .Deps}} {{.}}{{end}}' ./... | awk -v part="${1:?unit or envtest}" '
-  $1 !~ /\.test$/ || $1 ~ /\/test\/(e2e|faults|packaging|cluster)[.\/]/ { next }
+  $1 !~ /\.test$/ || $1 ~ /\/test\/(e2e|faults|guides|packaging|cluster)[.\/]/ { next }
   {
     kind = "unit"
     for (i = 2; i <= NF; i++)

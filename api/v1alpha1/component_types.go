@@ -148,7 +148,7 @@ type ComponentBuild struct {
 	// NodeSelector selects the nodes that build.
 	// +kubebuilder:validation:MaxProperties=32
 	// +optional
-	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+	NodeSelector map[string]string `json:"nodeSelector,omitzero"`
 	// EnvironmentRef names the environment that builds.
 	// +optional
 	EnvironmentRef *Reference `json:"environmentRef,omitempty"`
@@ -529,22 +529,22 @@ type ComponentAffinity struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	// +optional
-	AvailabilityZones []string `json:"availabilityZones,omitempty"`
+	AvailabilityZones []string `json:"availabilityZones,omitzero"`
 	// Nodes by name.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
-	Nodes []string `json:"nodes,omitempty"`
+	Nodes []string `json:"nodes,omitzero"`
 	// Components by name.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
-	Components []AffinityComponent `json:"components,omitempty"`
+	Components []AffinityComponent `json:"components,omitzero"`
 	// Rules in the newer form of the API.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	// +optional
-	Rules []AffinityRule `json:"rules,omitempty"`
+	Rules []AffinityRule `json:"rules,omitzero"`
 }
 
 // ComponentReference is a resource that a component uses (table 5-119).

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 	"servicestage.dev/operator/internal/cloudclient/endpoint"
 	"servicestage.dev/operator/internal/manager"
 )
+
+// clusterName leaves room for a namespace and a name in the value of a label.
+var clusterName = regexp.MustCompile(`^[A-Za-z0-9.-]{0,20}$`)
 
 // options are the flags.
 type options struct {
@@ -37,6 +41,7 @@ func parse(args []string) (*options, error) {
 	flags.StringVar(&o.config.LeaderElectionNamespace, "leader-election-namespace", "", "Namespace of the lease; the manager's own where empty.")
 	flags.Var((*list)(&o.config.WatchNamespaces), "watch-namespaces", "Namespaces to work in, separated by commas; all where left out.")
 	clusterAccounts := flags.Bool("cluster-accounts", true, "Serve ClusterCloudAccounts, which needs rights on them and on Namespaces in the whole cluster.")
+	flags.StringVar(&o.config.ClusterName, "cluster-name", "", "What this cluster is called in the cloud, in the label that says whose a resource is: up to 20 letters, digits, - and dots.")
 	flags.Var((*list)(&o.config.AllowEndpointHosts), "allow-endpoint-host", fmt.Sprintf(
 		"Hosts that the endpoints of accounts may name, separated by commas or given several times: host, host:port, *.suffix, or http://host[:port] for plain http. Replaces the default %s.", strings.Join(endpoint.DefaultPatterns(), ",")))
 	flags.DurationVar(&o.config.ListInterval, "list-interval", 30*time.Second, "How often what accounts hold is listed, to find what was changed behind the operator's back. At least 5s; 0 lists nothing.")
@@ -61,6 +66,8 @@ func (o *options) validate(rest []string) error {
 		return fmt.Errorf("unexpected argument %q: only flags are taken", rest[0])
 	case o.config.ListInterval < 5*time.Second && o.config.ListInterval != 0:
 		return fmt.Errorf("--list-interval is %s: it must be at least 5s, or 0 to list nothing", o.config.ListInterval)
+	case !clusterName.MatchString(o.config.ClusterName):
+		return fmt.Errorf("--cluster-name is %q: it must have at most 20 letters, digits, - and dots", o.config.ClusterName)
 	case o.config.ResyncInterval < 5*time.Second:
 		return fmt.Errorf("--resync-interval is %s: it must be at least 5s", o.config.ResyncInterval)
 	case o.config.MaxConcurrentReconciles < 1:

@@ -113,6 +113,7 @@ func TestParseRefusesAndNamesTheFlag(t *testing.T) {
 		{"--leader-elect=perhaps", []string{"-leader-elect", "perhaps"}},
 		{"--kube-api-qps=-1", []string{"--kube-api-qps is -1", "must not be negative"}},
 		{"--kube-api-qps=fast", []string{"-kube-api-qps", "fast"}},
+		{"--cluster-name=eu/1", []string{"--cluster-name is \"eu/1\"", "at most 20"}},
 		{"--nonsense", []string{"-nonsense"}},
 		{"serve", []string{`unexpected argument "serve"`}},
 	} {

@@ -20,6 +20,15 @@ func startSteps() []step {
 	}
 }
 
+// emptySteps bring up a cluster to install the operator in.
+func emptySteps() []step {
+	return []step{
+		{name: "Start etcd, kube-apiserver and kube-controller-manager; nothing is installed", act: startEmptyControlPlane},
+		{name: "Start the simulated cloud", act: startSimulator},
+		{name: "Start a node that runs the operator's Pods, once it is installed", act: startNode},
+	}
+}
+
 // prepare makes the folder that everything is kept in, and finds or builds the binaries.
 func (w *world) prepare(ctx context.Context, bin string) error {
 	var err error
@@ -36,15 +45,34 @@ func (w *world) prepare(ctx context.Context, bin string) error {
 }
 
 func startControlPlane(ctx context.Context, w *world) error {
-	var err error
-	if w.plane, err = rig.StartControlPlane(ctx, rig.ControlPlaneOptions{Dir: filepath.Join(w.dir, "controlplane")}); err != nil {
-		return err
-	}
-	w.stack.Push(w.plane.Stop)
-	if w.client, err = newClient(w.plane); err != nil {
+	if err := w.startPlane(ctx, rig.ControlPlaneOptions{}); err != nil {
 		return err
 	}
 	return rig.InstallOperator(ctx, w.client)
+}
+
+func startEmptyControlPlane(ctx context.Context, w *world) error {
+	return w.startPlane(ctx, rig.ControlPlaneOptions{NoCRDs: true, Workloads: true})
+}
+
+func (w *world) startPlane(ctx context.Context, o rig.ControlPlaneOptions) error {
+	o.Dir = filepath.Join(w.dir, "controlplane")
+	var err error
+	if w.plane, err = rig.StartControlPlane(ctx, o); err != nil {
+		return err
+	}
+	w.stack.Push(w.plane.Stop)
+	w.client, err = newClient(w.plane)
+	return err
+}
+
+func startNode(ctx context.Context, w *world) error {
+	node, err := w.plane.StartNode(ctx, w.client, rig.NodeOptions{Binary: filepath.Join(w.bin, "manager"), Args: w.managerArgs(), Dir: w.dir})
+	if err != nil {
+		return err
+	}
+	w.stack.Push(node.Stop)
+	return nil
 }
 
 func startSimulator(ctx context.Context, w *world) error {
@@ -67,14 +95,19 @@ func startManager(ctx context.Context, w *world) error {
 	}
 	w.manager, err = rig.StartManager(ctx, rig.ManagerOptions{
 		Binary: filepath.Join(w.bin, "manager"), Dir: w.dir, Kubeconfig: kubeconfig,
-		Args: []string{
-			"--allow-endpoint-host=" + w.sim.URL,
-			"--resync-interval=5s", // so that a change behind its back is found while you watch
-		},
+		Args: w.managerArgs(),
 	})
 	if err != nil {
 		return err
 	}
 	w.stack.Push(w.manager.Stop)
 	return nil
+}
+
+// managerArgs are flags of every manager here.
+func (w *world) managerArgs() []string {
+	return []string{
+		"--allow-endpoint-host=" + w.sim.URL,
+		"--resync-interval=5s", // so that a change behind its back is found while you watch
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
@@ -189,22 +192,60 @@ func (w *world) showCallsSince(ctx context.Context, n int) error {
 
 // stay waits for the end of ctx after saying how to reach what runs.
 func (w *world) stay(ctx context.Context) error {
-	w.screen.block("Everything is up. Ctrl-C ends it.", strings.Join([]string{
-		"export KUBECONFIG=" + w.plane.Kubeconfig,
-		"kubectl get servicestage --namespace " + namespace,
+	file, err := w.writeEnvironment()
+	if err != nil {
+		return err
+	}
+	lines := []string{
+		"source " + file,
 		"",
-		"the simulated cloud   " + w.sim.URL,
-		"its resources         curl -s " + w.sim.URL + "/_sim/resources/" + environments,
-		"its call log          curl -s " + w.sim.URL + "/_sim/calls",
-		"the manager's log     " + w.manager.LogFile,
-		"the manager's metrics " + w.manager.MetricsURL,
-	}, "\n"))
+		"$KUBECONFIG            " + w.plane.Kubeconfig,
+		"$SIM, the cloud        " + w.sim.URL,
+		"its resources          curl -s $SIM/_sim/resources/" + environments,
+		"its call log           curl -s $SIM/_sim/calls",
+	}
+	var managerDone <-chan struct{}
+	if w.manager == nil {
+		lines = append(lines, "the logs of Pods       "+filepath.Join(w.dir, "POD.log"))
+	} else {
+		managerDone = w.manager.Done()
+		lines = append(lines, "$METRICS, the manager's "+w.manager.MetricsURL, "$LOG, the manager's    "+w.manager.LogFile)
+	}
+	w.screen.block("Everything is up. Ctrl-C ends it. In another terminal, for the guides:", strings.Join(lines, "\n"))
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-w.manager.Done():
+	case <-managerDone:
 		return errors.Join(errors.New("the manager ended by itself"), w.evidence())
 	case <-w.sim.Done():
 		return errors.New("the simulated cloud ended by itself: see " + w.sim.LogFile)
 	}
+}
+
+// writeEnvironment writes the file that a shell sources to reach what runs, and returns its name. kubectl acts on the
+// samples' namespace then, as an administrator, and finds the plugin.
+func (w *world) writeEnvironment() (string, error) {
+	config, err := clientcmd.LoadFromFile(w.plane.Kubeconfig)
+	if err != nil {
+		return "", err
+	}
+	variables := []string{"KUBECONFIG=" + w.plane.Kubeconfig, "SIM=" + w.sim.URL}
+	if w.manager != nil {
+		config.Contexts[config.CurrentContext].Namespace = namespace
+		variables = append(variables, "METRICS="+w.manager.MetricsURL, "LOG="+w.manager.LogFile)
+	}
+	if err := clientcmd.WriteToFile(*config, w.plane.Kubeconfig); err != nil {
+		return "", err
+	}
+	bin, err := filepath.Abs(w.bin)
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	for _, variable := range append(variables, "PATH='"+bin+"':$PATH") {
+		fmt.Fprintln(&text, "export", variable)
+	}
+	file := filepath.Join(w.bin, "playground.env")
+	w.stack.Push(func() error { return os.Remove(file) })
+	return file, os.WriteFile(file, []byte(text.String()), 0o600)
 }

@@ -4,7 +4,7 @@
 #   "$(hack/tools/tool.sh controller-gen)" --version
 #
 # The versions are the tool lines of hack/tools/go.mod, and of the go.mod of hack/tools/lint, helm, sbom and apidocs, whose
-# libraries would not agree with the others'; for promtool those of test/integrations/go.mod, whose tests use the same
+# libraries would not agree with the others'; kubectl is built from its library (hack/tools/kubectl); for promtool those of test/integrations/go.mod, whose tests use the same
 # release of Prometheus. Binaries are kept outside the checkout, keyed by what pins them, so that later runs and other
 # checkouts start at once.
 set -euo pipefail
@@ -18,20 +18,28 @@ case "${1:-}" in
   golangci-lint)  module=$here/lint package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint ;;
   promtool)       module=$here/../../test/integrations package=github.com/prometheus/prometheus/cmd/promtool ;;
   helm)           module=$here/helm package=helm.sh/helm/v3/cmd/helm ;;
+  kubectl)        module=$here/kubectl package=servicestage.dev/operator/hack/tools/kubectl ;;
   cyclonedx-gomod) module=$here/sbom package=github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod ;;
   crd-ref-docs)   module=$here/apidocs package=github.com/elastic/crd-ref-docs ;;
-  *) echo "usage: tool.sh controller-gen|ginkgo|kustomize|setup-envtest|golangci-lint|promtool|helm|cyclonedx-gomod|crd-ref-docs" >&2; exit 2 ;;
+  *) echo "usage: tool.sh controller-gen|ginkgo|kustomize|setup-envtest|golangci-lint|promtool|helm|kubectl|cyclonedx-gomod|crd-ref-docs" >&2; exit 2 ;;
 esac
 
 # What a tool's own build would stamp into it. helm renders for the Kubernetes of its libraries where it asks no cluster.
 stamps() { # tool
-  [ "$1" = helm ] || return 0
-  local pin minor
-  pin=$(cd "$module" && go list -m -f '{{.Version}}' helm.sh/helm/v3)
-  minor=$(cd "$module" && go list -m -f '{{.Version}}' k8s.io/client-go | cut -d. -f2)
-  printf ' -X helm.sh/helm/v3/internal/version.version=%s -X helm.sh/helm/v3/internal/version.metadata=' "$pin"
-  printf ' -X helm.sh/helm/v3/pkg/%s.k8sVersionMajor=1' chartutil lint/rules
-  printf ' -X helm.sh/helm/v3/pkg/%s.k8sVersionMinor='"$minor" chartutil lint/rules
+  local pin minor part
+  case $1 in
+    helm)
+      pin=$(cd "$module" && go list -m -f '{{.Version}}' helm.sh/helm/v3)
+      minor=$(cd "$module" && go list -m -f '{{.Version}}' k8s.io/client-go | cut -d. -f2)
+      printf ' -X helm.sh/helm/v3/internal/version.version=%s -X helm.sh/helm/v3/internal/version.metadata=' "$pin"
+      printf ' -X helm.sh/helm/v3/pkg/%s.k8sVersionMajor=1' chartutil lint/rules
+      printf ' -X helm.sh/helm/v3/pkg/%s.k8sVersionMinor='"$minor" chartutil lint/rules ;;
+    kubectl)
+      pin=$(cd "$module" && go list -m -f '{{.Version}}' k8s.io/kubectl)
+      for part in component-base/version client-go/pkg/version; do
+        printf ' -X k8s.io/%s.gitVersion=v1%s' "$part" "${pin#v0}"
+      done ;;
+  esac
 }
 
 version=$(go env GOVERSION)

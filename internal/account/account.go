@@ -101,7 +101,7 @@ func (r *Resolver) resolve(ctx context.Context, namespace string, ref v1alpha1.A
 		if config := (*ConfigError)(nil); !errors.As(err, &config) {
 			return nil, err // the API server's trouble passes by itself
 		}
-		unusable = waitFor(external.NotReady, true, "spec.accountRef: %s %q cannot be used: %s", ref.Kind, ref.Name, userMessage(err))
+		unusable = waitFor(external.NotReady, !errors.Is(err, errUntried), "spec.accountRef: %s %q cannot be used: %s", ref.Kind, ref.Name, userMessage(err))
 	}
 	if purpose == external.ForDelete {
 		if session, ok := r.pool.Pooled(client.ObjectKeyFromObject(account)); ok && session.Cloud.Refused() == nil {

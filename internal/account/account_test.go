@@ -56,7 +56,7 @@ func TestResolveNamespaced(t *testing.T) {
 	_, err = resolver.Resolve(t.Context(), "team", namespaced, external.ForSync)
 	waits(t, err, external.NotReady, false, "it was not checked yet")
 
-	w.put(w.account())
+	w.put(w.accepted(w.account()))
 	session, err := resolver.Resolve(t.Context(), "team", namespaced, external.ForSync)
 	if err != nil || session.EnterpriseProjectID != "ep" {
 		t.Fatalf("Resolve = %+v, %v", session, err)
@@ -103,7 +103,7 @@ func TestResolveCluster(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "apps", Labels: map[string]string{"cloud": "yes"}}})
-			w.put(shared(w, tc.allowed))
+			w.put(w.accepted(shared(w, tc.allowed)))
 			for _, purpose := range []external.Purpose{external.ForSync, external.ForDelete} {
 				session, err := NewResolver(w.api, w.pool).Resolve(t.Context(), "apps", cluster, purpose)
 				if tc.refusal != "" {
@@ -123,7 +123,7 @@ func TestResolveCluster(t *testing.T) {
 
 func TestNamespacedOnlyRefusesClusterAccountsWithoutALook(t *testing.T) {
 	w := newWorld(t)
-	w.put(w.account())
+	w.put(w.accepted(w.account()))
 	resolver := NewResolver(w.api, w.pool).NamespacedOnly()
 	for _, purpose := range []external.Purpose{external.ForSync, external.ForDelete} {
 		_, err := resolver.Resolve(t.Context(), "team", cluster, purpose)
@@ -145,7 +145,7 @@ func TestResolveForDeletionMakesDoWithTheLastSession(t *testing.T) {
 	waits(t, err, external.NotReady, false, "there is no Secret")
 
 	// A session that worked is enough, for deletion alone.
-	w.put(w.account())
+	w.put(w.accepted(w.account()))
 	last, err := resolver.Resolve(t.Context(), "team", namespaced, external.ForSync)
 	if err != nil {
 		t.Fatal(err)

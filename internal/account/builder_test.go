@@ -48,10 +48,10 @@ func TestSecretKeys(t *testing.T) {
 			}
 			w := newWorld(t, secret)
 			account := w.account(func(a *v1alpha1.CloudAccount) { a.Spec.Credentials.SecretRef.Name = "other" })
-			_, err := w.pool.Session(t.Context(), account)
+			_, _, err := w.pool.Rebuild(t.Context(), account)
 			if tc.want == nil {
 				if err != nil {
-					t.Errorf("Session: %v", err)
+					t.Errorf("Rebuild: %v", err)
 				}
 				return
 			}
@@ -135,7 +135,7 @@ func TestRefusedAccounts(t *testing.T) {
 			w := newWorld(t, &corev1.ConfigMap{
 				ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "trust"}, Data: map[string]string{"garbage": "not a certificate"},
 			})
-			_, err := w.pool.Session(t.Context(), w.account(tc.change))
+			_, _, err := w.pool.Rebuild(t.Context(), w.account(tc.change))
 			_ = refuses(t, err, tc.waiting, tc.want...)
 			if calls := w.cloud.Calls(); len(calls) > 0 {
 				t.Errorf("the cloud was called: %v", calls)
@@ -185,7 +185,7 @@ func TestTrust(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.pool.builder.Policy = policy
-			session, err := w.pool.Session(t.Context(), tc.account(w))
+			session, _, err := w.pool.Rebuild(t.Context(), tc.account(w))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -228,7 +228,7 @@ func TestVersionMovesWithEverythingThatAClientIsMadeOf(t *testing.T) {
 
 func TestErrorsOfAReadHoldNoSecret(t *testing.T) {
 	w := newWorld(t)
-	session, err := w.pool.Session(t.Context(), w.account())
+	session, _, err := w.pool.Rebuild(t.Context(), w.account())
 	if err != nil {
 		t.Fatal(err)
 	}

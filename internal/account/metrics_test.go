@@ -17,7 +17,7 @@ import (
 
 func TestStatedLimitsAreTold(t *testing.T) {
 	w := newWorld(t)
-	account := w.account()
+	account := w.accepted(w.account())
 	session, err := w.pool.Session(t.Context(), account)
 	if err != nil {
 		t.Fatal(err)

@@ -15,13 +15,15 @@ import (
 	"servicestage.dev/operator/api/v1alpha1"
 )
 
-// Pool keeps one session per account.
+// Pool keeps one session per account for the objects that use it, of credentials that the cloud has accepted, and
+// beside it the one of credentials that are still to be tried.
 type Pool struct {
 	builder *Builder
 	flight  singleflight.Group
 
 	mu       sync.Mutex
 	sessions map[Key]*entry
+	untried  map[Key]*entry
 	notices  map[v1alpha1.AccountKind]chan event.GenericEvent
 }
 
@@ -37,6 +39,7 @@ func NewPool(builder *Builder) *Pool {
 	return &Pool{
 		builder:  builder,
 		sessions: map[Key]*entry{},
+		untried:  map[Key]*entry{},
 		notices: map[v1alpha1.AccountKind]chan event.GenericEvent{
 			v1alpha1.AccountKindNamespaced: make(chan event.GenericEvent, 1024),
 			v1alpha1.AccountKindCluster:    make(chan event.GenericEvent, 1024),
@@ -44,18 +47,30 @@ func NewPool(builder *Builder) *Pool {
 	}
 }
 
-// Session returns the account's session, building it where there is none for this generation of the account.
+// Session returns the session of the credentials that the cloud has accepted for this generation of the account. Where
+// there is none yet, as after a restart, it is built from the Secret if that still holds what the account's status says
+// was accepted; otherwise the error is a *ConfigError that waits for the account to be tried.
 func (p *Pool) Session(ctx context.Context, account Object) (*Session, error) {
 	key := client.ObjectKeyFromObject(account)
-	if e := p.entry(key); e != nil && e.uid == account.GetUID() && e.generation == account.GetGeneration() {
+	if e := p.entry(key); e != nil && e.of(account) && e.generation == account.GetGeneration() {
 		return e.session, nil
 	}
-	session, _, err := p.Rebuild(ctx, account)
-	return session, err
+	session, version, err := p.Rebuild(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	if version != account.AccountStatus().CredentialsVersion {
+		return nil, errUntried
+	}
+	p.Accept(account, version)
+	return session, nil
 }
 
+// errUntried ends with the account's next status.
+var errUntried = &ConfigError{Waiting: true, Message: "its credentials have changed and were not tried yet"}
+
 // Rebuild reads the account's Secret anew and returns a session that uses what it holds now, with the version that
-// identifies it. The session in the pool is kept where nothing changed.
+// identifies it. It is the same one where nothing changed. Objects do not get it before Accept.
 func (p *Pool) Rebuild(ctx context.Context, account Object) (*Session, string, error) {
 	key := client.ObjectKeyFromObject(account)
 	result, err, _ := p.flight.Do(key.String(), func() (any, error) {
@@ -63,7 +78,7 @@ func (p *Pool) Rebuild(ctx context.Context, account Object) (*Session, string, e
 		if err != nil {
 			return nil, err
 		}
-		if e := p.entry(key); e != nil && e.uid == account.GetUID() && e.version == inputs.version {
+		if e := p.known(account, inputs.version); e != nil {
 			return e, nil
 		}
 		session, err := p.builder.build(key, account, inputs, func() { p.notice(key) })
@@ -71,7 +86,11 @@ func (p *Pool) Rebuild(ctx context.Context, account Object) (*Session, string, e
 			return nil, err
 		}
 		e := &entry{uid: account.GetUID(), generation: account.GetGeneration(), version: inputs.version, session: session}
-		p.replace(key, e)
+		p.mu.Lock()
+		old := p.untried[key]
+		p.untried[key] = e
+		p.mu.Unlock()
+		old.close()
 		return e, nil
 	})
 	if err != nil {
@@ -81,7 +100,23 @@ func (p *Pool) Rebuild(ctx context.Context, account Object) (*Session, string, e
 	return e.session, e.version, nil
 }
 
-// Pooled returns the session that was used last, if any.
+// Accept hands the session of a version that the cloud has accepted out from now on, in place of the one before.
+func (p *Pool) Accept(account Object, version string) {
+	key := client.ObjectKeyFromObject(account)
+	p.mu.Lock()
+	e := p.untried[key]
+	if e == nil || !e.of(account) || e.version != version {
+		p.mu.Unlock()
+		return // it is handed out already
+	}
+	old := p.sessions[key]
+	p.sessions[key] = e
+	delete(p.untried, key)
+	p.mu.Unlock()
+	old.close()
+}
+
+// Pooled returns the session that was handed out last, if any.
 func (p *Pool) Pooled(key Key) (*Session, bool) {
 	e := p.entry(key)
 	if e == nil {
@@ -92,7 +127,13 @@ func (p *Pool) Pooled(key Key) (*Session, bool) {
 
 // Forget closes and drops the session of an account that is gone, and what was counted of it.
 func (p *Pool) Forget(key Key) {
-	p.replace(key, nil)
+	p.mu.Lock()
+	accepted, untried := p.sessions[key], p.untried[key]
+	delete(p.sessions, key)
+	delete(p.untried, key)
+	p.mu.Unlock()
+	accepted.close()
+	untried.close()
 	if p.builder.Metrics != nil {
 		p.builder.Metrics.ForgetAccount(metricsName(key))
 	}
@@ -141,16 +182,25 @@ func (p *Pool) entry(key Key) *entry {
 	return p.sessions[key]
 }
 
-func (p *Pool) replace(key Key, e *entry) {
+// known returns the entry of a version of an account, tried or not; nil where there is none.
+func (p *Pool) known(account Object, version string) *entry {
+	key := client.ObjectKeyFromObject(account)
 	p.mu.Lock()
-	old := p.sessions[key]
-	if e == nil {
-		delete(p.sessions, key)
-	} else {
-		p.sessions[key] = e
+	defer p.mu.Unlock()
+	for _, e := range []*entry{p.sessions[key], p.untried[key]} {
+		if e != nil && e.of(account) && e.version == version {
+			return e
+		}
 	}
-	p.mu.Unlock()
-	if old != nil {
-		old.session.Cloud.Close()
+	return nil
+}
+
+// of says whether the entry is the account's and not that of a namesake before it.
+func (e *entry) of(account Object) bool { return e.uid == account.GetUID() }
+
+// close ends the session's idle connections. Nil has none.
+func (e *entry) close() {
+	if e != nil {
+		e.session.Cloud.Close()
 	}
 }

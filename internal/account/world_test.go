@@ -115,6 +115,17 @@ func ready(status metav1.ConditionStatus, message string) v1alpha1.AccountStatus
 	return s
 }
 
+// accepted notes in the account's status that the cloud has accepted what its Secret holds now.
+func (w *world) accepted(account Object) Object {
+	w.t.Helper()
+	in, err := w.pool.builder.read(w.t.Context(), account)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	account.AccountStatus().CredentialsVersion = in.version
+	return account
+}
+
 // put creates an object, or replaces it with its status.
 func (w *world) put(obj client.Object) {
 	w.t.Helper()

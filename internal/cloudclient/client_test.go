@@ -556,6 +556,27 @@ func series(t *testing.T, registry *prometheus.Registry, name string) map[string
 	return values
 }
 
+// TestQuotedBodiesKeepTheirSecrets has a cloud quote the body that it got: JSON writes some characters in other ways.
+func TestQuotedBodiesKeepTheirSecrets(t *testing.T) {
+	const core, secret = "canary-4f1c", `"<>&\\ canary-4f1c "<>&\\`
+	cloud := newFakeCloud(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		quoted, _ := json.Marshal("I got " + string(body))
+		replyWith(400, `{"error_code":"X.1","error_msg":`+string(quoted)+`}`)(w, r)
+	})
+	request := post()
+	request.Body, request.Sensitive = map[string]string{"value": secret}, []string{secret}
+	for name, client := range map[string]*Client{
+		"a value":        cloud.client(t),
+		"the login body": cloud.client(t, withUser, func(cfg *Config) { cfg.Credentials.Password = secret }),
+	} {
+		err := client.Do(t.Context(), request)
+		if err == nil || !strings.Contains(err.Error(), "I got") || strings.Contains(err.Error(), core) {
+			t.Errorf("%s: Do = %v, want the cloud's words without the secret", name, err)
+		}
+	}
+}
+
 // TestSecretsStayIn has a cloud quote everything it got.
 func TestSecretsStayIn(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 429, 500} {

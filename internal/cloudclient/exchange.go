@@ -235,6 +235,7 @@ func (e *exchange) fail(err error) error {
 	return &failure
 }
 
+// secrets lists what must not be shown, also as it looks where a body is quoted.
 func (e *exchange) secrets() []string {
 	secrets := append(e.client.auth.secrets(), e.pass.token, e.signature)
 	for _, value := range e.request.Sensitive {
@@ -242,7 +243,7 @@ func (e *exchange) secrets() []string {
 			secrets = append(secrets, value)
 		}
 	}
-	return secrets
+	return quotable(secrets)
 }
 
 // repeatable says whether a GET may be sent again: the connection failed, or a gateway could not reach the service. A

@@ -204,7 +204,7 @@ func (s *Server) engineHandler(id string, component http.Handler) http.Handler {
 		if len(r.URL.Path) >= 4 && r.URL.Path[:4] != "/v4/" {
 			entry.Body = loggableBody(body)
 		}
-		s.answer(w, r, entry, func(_ Quirks) rendered { return s.askEngine(id, component, entry.Operation, r) })
+		s.answer(w, r, body, entry, func(_ Quirks) rendered { return s.askEngine(id, component, entry.Operation, r) })
 	})
 }
 

@@ -23,6 +23,9 @@ const (
 	FaultStatus FaultAction = "status"
 	// FaultStatusAfter answers Status, Headers and Body although the effect has happened.
 	FaultStatusAfter FaultAction = "statusAfter"
+	// FaultEcho answers Status (0 takes 400), without an effect, with an error whose message quotes the request: its body,
+	// or, where it has none, the headers that authenticate it.
+	FaultEcho FaultAction = "echo"
 	// FaultResetBefore cuts the connection without an effect.
 	FaultResetBefore FaultAction = "resetBefore"
 	// FaultResetAfter cuts the connection after the effect: the lost reply.
@@ -74,13 +77,13 @@ type FaultState struct {
 
 func (f Fault) validate() error {
 	switch f.Action {
-	case FaultStatus, FaultStatusAfter, FaultResetBefore, FaultResetAfter, FaultEmptyList, FaultTruncatedList, FaultGarbage:
+	case FaultStatus, FaultStatusAfter, FaultEcho, FaultResetBefore, FaultResetAfter, FaultEmptyList, FaultTruncatedList, FaultGarbage:
 	case FaultDelay:
 		if f.Delay == 0 {
 			return fmt.Errorf("delay: must be set for action delay")
 		}
 	default:
-		return fmt.Errorf("action: unknown value %q, use delay, status, statusAfter, resetBefore, resetAfter, emptyList, truncatedList or garbage", f.Action)
+		return fmt.Errorf("action: unknown value %q, use delay, status, statusAfter, echo, resetBefore, resetAfter, emptyList, truncatedList or garbage", f.Action)
 	}
 	if f.Probability < 0 || f.Probability > 1 {
 		return fmt.Errorf("probability: %v is not between 0 and 1", f.Probability)
@@ -178,7 +181,7 @@ func (r *faultRule) fires() bool {
 
 // beforeEffect says whether the fault answers in the cloud's place, without an effect.
 func (f *Fault) beforeEffect() bool {
-	return f != nil && (f.Action == FaultStatus || f.Action == FaultResetBefore)
+	return f != nil && (f.Action == FaultStatus || f.Action == FaultEcho || f.Action == FaultResetBefore)
 }
 
 // cuts says whether the connection ends without an answer.
@@ -194,14 +197,16 @@ func (f *Fault) delay() time.Duration {
 	return time.Duration(f.Delay)
 }
 
-// apply turns the cloud's answer into the faulty one.
-func (f *Fault) apply(out rendered) rendered {
+// apply turns the cloud's answer to a request into the faulty one.
+func (f *Fault) apply(out rendered, r *http.Request, body []byte) rendered {
 	if f == nil {
 		return out
 	}
 	switch f.Action {
 	case FaultStatus, FaultStatusAfter:
 		return f.answer(f.Status, http.StatusInternalServerError)
+	case FaultEcho:
+		return f.echo(r, body)
 	case FaultGarbage:
 		if len(f.Body) > 0 {
 			return f.answer(f.Status, http.StatusOK)
@@ -234,6 +239,19 @@ func (f *Fault) answer(status, otherwise int) rendered {
 		out.header.Set(name, value)
 	}
 	return out
+}
+
+// echo is the answer of a server that quotes what it was asked, as some do with what they cannot read.
+func (f *Fault) echo(r *http.Request, body []byte) rendered {
+	quoted := string(body)
+	for _, name := range []string{"Authorization", "X-Auth-Token", "X-Security-Token"} {
+		if value := r.Header.Get(name); value != "" && len(body) == 0 {
+			quoted += name + ": " + value + " "
+		}
+	}
+	echoed := *f
+	echoed.Body = encodeJSON(map[string]string{"error_code": "SVCSTG.00100400", "error_msg": "Cannot read " + quoted})
+	return echoed.answer(f.Status, http.StatusBadRequest)
 }
 
 // shortenList cuts every list in a successful answer to its first items and lets the count agree.

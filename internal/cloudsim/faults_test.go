@@ -71,6 +71,30 @@ func TestFaultsOnACreate(t *testing.T) {
 	}
 }
 
+func TestEchoQuotesTheRequest(t *testing.T) {
+	c := newCloud(t)
+	c.sim(http.MethodPut, "faults", `[{"action":"echo"}]`, 200)
+	create, list := c.signed(http.MethodPost, envsPath, createBody), c.signed(http.MethodGet, envsPath, "")
+	for want, r := range map[string]*http.Request{createBody: create, "Authorization: " + list.Header.Get("Authorization"): list} {
+		got, err := c.try(r)
+		if err != nil || got.status != 400 {
+			t.Fatalf("answer %+v, error %v", got, err)
+		}
+		var said struct {
+			Message string `json:"error_msg"`
+		}
+		if err := json.Unmarshal([]byte(got.body), &said); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(said.Message, want) {
+			t.Errorf("message %q does not quote %q", said.Message, want)
+		}
+	}
+	if n := c.environments(); n != 0 {
+		t.Errorf("%d environments, want none", n)
+	}
+}
+
 func TestFaultsOnAList(t *testing.T) {
 	c := newCloud(t)
 	for i := range 3 {

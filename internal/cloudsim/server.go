@@ -106,7 +106,7 @@ func (s *Server) serveCloud(w http.ResponseWriter, r *http.Request) {
 			entry.Body = loggableBody(body)
 		}
 	}
-	s.answer(w, r, entry, func(quirks Quirks) rendered {
+	s.answer(w, r, body, entry, func(quirks Quirks) rendered {
 		rep, err := s.process(rt, &call{
 			request: r, params: params, query: r.URL.Query(), body: body, quirks: quirks, now: s.clock.Now(),
 		})
@@ -122,7 +122,7 @@ func (s *Server) newEntry(r *http.Request) Call {
 }
 
 // answer takes a request through faults, latency and the call log; process is what is behind them.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, entry Call, process func(Quirks) rendered) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte, entry Call, process func(Quirks) rendered) {
 	fault := s.faults.next(r.Method, r.URL.Path)
 	if fault != nil {
 		entry.Fault = fault.label()
@@ -133,7 +133,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, entry Call, proc
 	if !fault.beforeEffect() {
 		out = process(s.Quirks())
 	}
-	out = fault.apply(out)
+	out = fault.apply(out, r, body)
 	entry.Status = out.status
 	if fault.cuts() {
 		entry.Status = 0

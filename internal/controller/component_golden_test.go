@@ -206,6 +206,17 @@ var componentScenarios = []scenario{
 		d.step("spec.env[MODE]", "spec.env[THEIRS]")
 		d.step()
 	}},
+	{"external-accesses", func(_ *testing.T, w *world) {
+		at := func(address string) func(*v1alpha1.ComponentSpec) {
+			return func(s *v1alpha1.ComponentSpec) {
+				s.ExternalAccesses = []v1alpha1.ExternalAccess{{Protocol: "http", Address: address, Port: 80}}
+			}
+		}
+		d := deploy(w, false, at("shop.example.com"))
+		at("www.example.com")(&d.object().Spec)
+		d.step("spec.externalAccesses") // only the list shows them
+		d.step()
+	}},
 	{"delete", func(_ *testing.T, w *world) {
 		d := deploy(w, false)
 		must(w.t, d.remove())

@@ -69,12 +69,17 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	t.Cleanup(server.Close)
 	policy, err := endpoint.NewPolicy([]string{server.URL})
 	must(t, err)
-	objects = append(objects, readyAccount(server.URL), &corev1.Secret{
+	ready := readyAccount(server.URL)
+	objects = append(objects, ready, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "keys"},
 		Data:       map[string][]byte{"accessKey": []byte(cloudsim.DefaultAccessKey), "secretKey": []byte(cloudsim.DefaultSecretKey)},
 	})
 	w.api = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
-	w.accounts = account.NewResolver(w.api, account.NewPool(&account.Builder{Reader: w.api, Policy: policy, UserAgent: "test"}))
+	pool := account.NewPool(&account.Builder{Reader: w.api, Policy: policy, UserAgent: "test"})
+	_, version, err := pool.Rebuild(t.Context(), ready)
+	must(t, err)
+	pool.Accept(ready, version)
+	w.accounts = account.NewResolver(w.api, pool)
 	return w
 }
 

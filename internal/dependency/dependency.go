@@ -16,6 +16,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -177,13 +178,22 @@ func (g *Graph) version(ctx context.Context, e edge, key types.NamespacedName) (
 	if !ok {
 		return "", fmt.Errorf("%s is no object", e.to)
 	}
-	if err := g.client.Get(ctx, key, target); err != nil {
+	if err := g.get(ctx, key, target); err != nil {
 		if apierrors.IsNotFound(err) {
 			return "missing", nil
 		}
 		return "", err
 	}
 	return e.Version(target), nil
+}
+
+// get reads a target. Names are user input, and some of client-go's clients put a name into the URL as it is, where a
+// slash leads to subresources and dots to other namespaces: nothing can be called so.
+func (g *Graph) get(ctx context.Context, key types.NamespacedName, target client.Object, options ...client.GetOption) error {
+	if len(path.IsValidPathSegmentName(key.Name)) > 0 {
+		return apierrors.NewNotFound(schema.GroupResource{Resource: "object"}, key.Name)
+	}
+	return g.client.Get(ctx, key, target, options...)
 }
 
 // Dependants names the objects that refer to obj and hold back its deletion, for example "Application shop", sorted.

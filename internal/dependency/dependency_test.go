@@ -321,6 +321,26 @@ func TestFailuresOfTheAPIServerAreNoWaits(t *testing.T) {
 	}
 }
 
+// A client that puts a name into the URL as it is would read from wherever it leads.
+func TestNamesThatLeadElsewhereAreNotRead(t *testing.T) {
+	graph, api := newGraph(t)
+	var read []string
+	graph.client = interceptor.NewClient(api, interceptor.Funcs{
+		Get: func(_ context.Context, _ client.WithWatch, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+			read = append(read, key.Name)
+			return nil
+		},
+	})
+	for _, name := range []string{"../../other/environments/prod", "other/prod", "prod/status", "..", "prod%2fstatus"} {
+		if _, err := graph.Inputs(t.Context(), app("shop", name)); err != nil {
+			t.Errorf("%q: %v, want what is said of a missing object", name, err)
+		}
+	}
+	if slices.ContainsFunc(read, func(name string) bool { return name != "keys" }) {
+		t.Errorf("the API server was asked for %q", read)
+	}
+}
+
 // edgeTo returns the graph's edge from one kind to another.
 func edgeTo(t *testing.T, g *Graph, from, to string) edge {
 	t.Helper()

@@ -63,7 +63,7 @@ func (g *Graph) wakeDeleted(e edge) handler.MapFunc {
 			if !ok {
 				continue
 			}
-			if err := g.client.Get(ctx, key, target, client.DisableReadYourWritesConsistency); err != nil {
+			if err := g.get(ctx, key, target, client.DisableReadYourWritesConsistency); err != nil {
 				if client.IgnoreNotFound(err) != nil {
 					log.FromContext(ctx).Error(err, "Cannot read what an object referred to", "kind", e.to.Kind, "name", key)
 				}

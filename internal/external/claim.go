@@ -18,10 +18,32 @@ type Claim struct {
 	Token string
 	// MintedAt is when the claim was minted, by the operator's clock, in whole seconds.
 	MintedAt time.Time
+	// Owner says for people who claims, as OwnerOf writes it. It is in no annotation, and decides nothing.
+	Owner string
 }
 
 // LabelKey is the key of the cloud label that carries a claim. It never shows up as drift.
 const LabelKey = "servicestage-dev-claim"
+
+// OwnerKey is the key of the cloud label that says for people whose claim it is. It never shows up as drift, and is
+// written with the claim, or when labels are written anyway: it never costs a call of its own.
+const OwnerKey = "servicestage-dev-owner"
+
+// maxOwner is what every cloud's labels can carry.
+const maxOwner = 43
+
+// ownerSeparator is a character that no name in Kubernetes holds.
+const ownerSeparator = "_"
+
+// OwnerOf is how an owner is written in a label: what the cluster is called, where that is known, the namespace, and the
+// name. What is too long for a label ends early.
+func OwnerOf(cluster, namespace, name string) string {
+	owner := namespace + ownerSeparator + name
+	if cluster != "" {
+		owner = cluster + ownerSeparator + owner
+	}
+	return owner[:min(len(owner), maxOwner)]
+}
 
 // NewClaim mints a claim.
 func NewClaim(now time.Time) Claim {

@@ -63,6 +63,26 @@ func TestParseClaim(t *testing.T) {
 	}
 }
 
+func TestOwner(t *testing.T) {
+	long := strings.Repeat("n", 60)
+	for _, tc := range []struct{ cluster, namespace, name, label, claimant string }{
+		{"", "shop", "dev", "shop_dev", "shop/dev"},
+		{"eu-1", "shop", "dev.one", "eu-1_shop_dev.one", "eu-1/shop/dev.one"},
+		{"eu-1", "shop", long, "eu-1_shop_" + long[:33], "eu-1/shop/" + long[:33]},
+	} {
+		label := OwnerOf(tc.cluster, tc.namespace, tc.name)
+		if label != tc.label || len(label) > 43 {
+			t.Errorf("the label of %s %s %s is %q, want %q", tc.cluster, tc.namespace, tc.name, label, tc.label)
+		}
+		if got := (Identity{Owner: label}).Claimant(); got != tc.claimant {
+			t.Errorf("%q claims it, want %q", got, tc.claimant)
+		}
+	}
+	if got := (Identity{}).Claimant(); got != "another object" {
+		t.Errorf("%q claims it where nothing tells who", got)
+	}
+}
+
 func FuzzParseClaim(f *testing.F) {
 	f.Add("")
 	f.Add(token + "@2026-03-04T05:06:07Z")

@@ -163,6 +163,8 @@ type Identity struct {
 	Name string
 	// Claim is the token on the resource; "" where it carries none.
 	Claim string
+	// Owner says for people who claimed it, as OwnerOf writes it; "" where that is not known.
+	Owner string
 	// ClaimKnown is false where the observation cannot show a claim: the resource cannot carry one, or the call that it
 	// was observed by leaves it out.
 	ClaimKnown bool
@@ -176,6 +178,15 @@ func (i Identity) Unclaimed() bool { return i.ClaimKnown && i.Claim == "" }
 // ClaimedByOther says whether the observation shows the claim of another than the given one.
 func (i Identity) ClaimedByOther(own Claim) bool {
 	return i.ClaimKnown && i.Claim != "" && i.Claim != own.Token
+}
+
+// Claimant says for people who claims the resource, as far as it can be told: "another object", or the cluster where it
+// has a name, the namespace and the name of one.
+func (i Identity) Claimant() string {
+	if i.Owner == "" {
+		return "another object"
+	}
+	return strings.ReplaceAll(i.Owner, ownerSeparator, "/")
 }
 
 // Changes is the difference between a spec and an observation.

@@ -41,6 +41,8 @@ type Feed[F Fingerprint[F], L Lister[F]] struct {
 	err      error
 	failures int
 	due      time.Time
+	// doubted is set where what is known has turned out wrong, until everything was listed anew.
+	doubted bool
 	// asks counts the demands for a list that begins after them, and served is how many of them were met.
 	asks, served int
 	// wakes paces those of lists.
@@ -61,6 +63,9 @@ type Query struct {
 	Watch []string
 	// Fresh asks for a list that begins after the query.
 	Fresh bool
+	// Doubt says that what is known has turned out wrong: a list of everything is asked for, since nothing need have changed
+	// since one that left something out.
+	Doubt bool
 }
 
 // View is what a feed knows of what an object watches.
@@ -78,11 +83,13 @@ func (f *Feed[F, L]) Access() L { return f.access }
 func (f *Feed[F, L]) Read(ctx context.Context, object Object, q Query) (View[F], error) {
 	f.inv.mu.Lock()
 	defer f.inv.mu.Unlock()
-	if q.Fresh {
+	fresh := q.Fresh || q.Doubt
+	if fresh {
+		f.doubted = f.doubted || q.Doubt
 		f.asks++
 		f.breakIn()
 	}
-	for ask := f.asks; q.Fresh && f.served < ask || !f.known && f.err == nil; {
+	for ask := f.asks; fresh && f.served < ask || !f.known && f.err == nil; {
 		if err := f.await(ctx); err != nil {
 			return View[F]{}, err
 		}
@@ -274,6 +281,9 @@ func (f *Feed[F, L]) rest(ctx context.Context, pause time.Duration, changed <-ch
 // next says which list to make now, or how long to wait for the next; 0 is until something changes. Called with the lock.
 func (f *Feed[F, L]) next() (*job, time.Duration) {
 	plain := &job{since: f.revision, asks: f.asks}
+	if f.doubted {
+		plain.since = 0
+	}
 	now := f.inv.clock.Now()
 	switch {
 	case f.writers > 0:
@@ -322,7 +332,7 @@ func (f *Feed[F, L]) settle(ctx context.Context, made job, answer Listing[F], er
 		return
 	}
 	f.compare(answer.Items)
-	f.items, f.revision, f.known = answer.Items, answer.Revision, true
+	f.items, f.revision, f.known, f.doubted = answer.Items, answer.Revision, true, false
 	if f.items == nil {
 		f.items = map[string]F{}
 	}

@@ -530,3 +530,33 @@ func TestTwoWhoFightSlowDown(t *testing.T) {
 		t.Errorf("after quiet a single edit is answered after %s", after)
 	}
 }
+
+// A list that left something out is of the newest revision all the same: one that is asked for because what is known turned
+// out wrong brings everything.
+func TestADoubtedListIsListedAsAWhole(t *testing.T) {
+	run(t, func(b *bench) {
+		c := newCollection("a")
+		f := b.subscribe("one", c)
+		read := func(q Query) []string {
+			t.Helper()
+			q.Watch = []string{"a", "b"}
+			view, err := f.Read(b.t.Context(), object("one"), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return slices.Sorted(maps.Keys(view.Items))
+		}
+		before := read(Query{})
+		c.set(func() { c.items["b"] = "0" }) // it was there, and the list left it out
+		fresh, doubted := read(Query{Fresh: true}), read(Query{Doubt: true})
+		if diff := cmp.Diff([][]string{{"a"}, {"a"}, {"a", "b"}}, [][]string{before, fresh, doubted}); diff != "" {
+			t.Errorf("before, fresh and doubted (-want +got):\n%s", diff)
+		}
+		c.took()
+		read(Query{Fresh: true})
+		synctest.Wait()
+		if calls := c.took(); slices.Contains(calls, "list 0 0s") {
+			t.Errorf("it is doubted once: %q", calls)
+		}
+	})
+}

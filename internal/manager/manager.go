@@ -66,6 +66,8 @@ type Config struct {
 	AllowEndpointHosts []string
 	// ListInterval is how often what accounts hold of each kind is listed; 0 lists nothing.
 	ListInterval time.Duration
+	// ClusterName tells in the cloud which cluster's objects these are; may be empty.
+	ClusterName string
 	// ResyncInterval of objects that name none themselves.
 	ResyncInterval time.Duration
 	// MaxConcurrentReconciles per kind.
@@ -134,8 +136,11 @@ func options(cfg Config) ctrl.Options {
 		LeaderElectionID:              LeaderElectionID,
 		LeaderElectionNamespace:       cfg.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       &cfg.GracePeriod,
-		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		// A leader that was killed is followed within 17 seconds: the lease, and a try every two with client-go's jitter.
+		LeaseDuration:           new(14 * time.Second),
+		RenewDeadline:           new(10 * time.Second),
+		GracefulShutdownTimeout: &cfg.GracePeriod,
+		Cache:                   cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
 		// Followers keep their caches warm, so that a failover costs a lease and not a list.
 		Controller: config.Controller{EnableWarmup: new(cfg.LeaderElection), SkipNameValidation: &cfg.SkipNameValidation},
 		Client: client.Options{Cache: &client.CacheOptions{
@@ -170,6 +175,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		Metrics:                 loopMetrics,
 		Recorder:                mgr.GetEventRecorder("servicestage-operator"),
 		Clock:                   clock.RealClock{},
+		ClusterName:             cfg.ClusterName,
 		ResyncInterval:          cfg.ResyncInterval,
 		MaxConcurrentReconciles: cfg.MaxConcurrentReconciles,
 	}

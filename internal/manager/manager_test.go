@@ -42,6 +42,9 @@ func TestOptions(t *testing.T) {
 	if !o.LeaderElection || o.LeaderElectionID != LeaderElectionID || o.LeaderElectionNamespace != "ops" || !o.LeaderElectionReleaseOnCancel {
 		t.Errorf("leader election: %+v", o)
 	}
+	if *o.LeaseDuration > 14*time.Second || *o.RenewDeadline >= *o.LeaseDuration {
+		t.Errorf("a lease of %s, to be renewed within %s", *o.LeaseDuration, *o.RenewDeadline)
+	}
 	if !*o.Controller.EnableWarmup {
 		t.Error("followers do not keep their caches warm")
 	}

@@ -298,7 +298,7 @@ func (p *planner[O, R]) held(r Result) Result {
 func foreign(identity external.Identity) Result {
 	message := fmt.Sprintf("the cloud already holds %q (id %s), which this object did not create; spec.import.id adopts it", identity.Name, identity.ID)
 	if identity.Claim != "" {
-		message = fmt.Sprintf("another object claims %q (id %s) in the cloud", identity.Name, identity.ID)
+		message = fmt.Sprintf("%s claims %q (id %s) in the cloud", identity.Claimant(), identity.Name, identity.ID)
 	}
 	return Result{Action: Blocked, ID: identity.ID, Message: message}
 }

@@ -90,6 +90,8 @@ type Runtime struct {
 	Metrics  Metrics
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
+	// ClusterName tells in the cloud which cluster's objects these are; may be empty.
+	ClusterName string
 	// ResyncInterval of objects that name none themselves.
 	ResyncInterval time.Duration
 	// MaxConcurrentReconciles per kind.

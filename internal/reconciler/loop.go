@@ -117,6 +117,7 @@ func (p *pass[O, R]) run(ctx context.Context) (outcome, error) {
 	if p.claim, err = external.ParseClaim(p.obj.GetAnnotations()[v1alpha1.ClaimAnnotation]); err != nil {
 		return stuck("Invalid", v1alpha1.ReasonRejected, fmt.Sprintf("metadata.annotations[%s]: %v", v1alpha1.ClaimAnnotation, err), p.resync()), nil
 	}
+	p.claim.Owner = p.owner()
 	if err := p.bind(ctx); err != nil {
 		doing := "resolve what the spec refers to"
 		if clouderr.Is(err, clouderr.Invalid) {
@@ -231,7 +232,7 @@ func (p *pass[O, R]) keep(ctx context.Context, observed *R) (outcome, bool, erro
 		if !p.claim.IsZero() {
 			return p.foreign(identity), false, nil
 		}
-		p.claim = external.Claim{Token: identity.Claim, MintedAt: p.Clock.Now()}
+		p.claim = external.Claim{Token: identity.Claim, MintedAt: p.Clock.Now(), Owner: p.owner()}
 	}
 	return outcome{}, true, p.mint(ctx)
 }
@@ -326,7 +327,7 @@ func (p *pass[O, R]) take(ctx context.Context, observed *R, identity external.Id
 func (p *pass[O, R]) foreign(identity external.Identity) outcome {
 	whose := "set spec.import.id to that id (or spec.import.byName: true) to adopt it, or choose another spec.name"
 	if identity.Claim != "" {
-		whose = fmt.Sprintf("another object claims it (label %s=%s); choose another spec.name, or delete that object with deletionPolicy: Orphan and remove the label first", external.LabelKey, identity.Claim)
+		whose = fmt.Sprintf("%s claims it (label %s=%s); choose another spec.name, or delete that object with deletionPolicy: Orphan and remove the label first", identity.Claimant(), external.LabelKey, identity.Claim)
 	}
 	message := fmt.Sprintf("The cloud already holds the %s %q (id %s), which this object did not create: %s.", p.noun, identity.Name, identity.ID, whose)
 	return stuck(string(clouderr.Exists), v1alpha1.ReasonAlreadyExists, message, p.resync())
@@ -574,6 +575,7 @@ func (p *pass[O, R]) mint(ctx context.Context) error {
 	claim := p.claim
 	if claim.IsZero() {
 		claim = external.NewClaim(p.Clock.Now())
+		claim.Owner = p.owner()
 	}
 	err := p.patch(ctx, func(obj O) {
 		annotations := obj.GetAnnotations()
@@ -653,6 +655,11 @@ func (p *pass[O, R]) note(kind, reason, action, message string) {
 
 func (p *pass[O, R]) spec() *v1alpha1.ResourceSpec     { return p.obj.CommonSpec() }
 func (p *pass[O, R]) status() *v1alpha1.ResourceStatus { return p.obj.CommonStatus() }
+
+// owner is what the object is called in the cloud, for people.
+func (p *pass[O, R]) owner() string {
+	return external.OwnerOf(p.ClusterName, p.obj.GetNamespace(), p.obj.GetName())
+}
 
 func (p *pass[O, R]) observing() bool {
 	return p.spec().ManagementPolicy == v1alpha1.ManagementPolicyObserve

@@ -141,7 +141,8 @@ func (p *pass[O, R]) write(ctx context.Context, publication Publication) error {
 	if !ok {
 		return fmt.Errorf("a copy of %T is no object", existing)
 	}
-	if found && !metav1.IsControlledBy(existing, p.obj) {
+	owned := metav1.IsControlledBy(existing, p.obj)
+	if found && !owned && !restored(existing) {
 		return &publishError{reason: v1alpha1.ReasonAlreadyExists, message: fmt.Sprintf(
 			"%s: the %s %q exists and does not belong to this object, so it is left as it is: delete it, or choose another name.", publication.Field, target.Kind, target.Name)}
 	}
@@ -152,22 +153,30 @@ func (p *pass[O, R]) write(ctx context.Context, publication Publication) error {
 	labels[ManagedByLabel] = FieldOwner
 	wanted.SetLabels(labels)
 	setData(wanted, publication.Data)
-	if !found {
+	if !owned {
 		// Without blockOwnerDeletion, which would need a right on the owner's finalizers.
 		if err := controllerutil.SetControllerReference(p.obj, wanted, p.Client.Scheme(), controllerutil.WithBlockOwnerDeletion(false)); err != nil {
 			return fmt.Errorf("%s: %w", publication.Field, err)
 		}
+	}
+	if !found {
 		log.FromContext(ctx).Info("Publishing", "kind", target.Kind, "name", target.Name)
 		err = p.Client.Create(ctx, wanted, client.FieldOwner(FieldOwner), client.DisableReadYourWritesConsistency)
 		return explained(publication.Field, "create", target, p.obj.GetNamespace(), err)
 	}
-	if maps.Equal(existing.GetLabels(), labels) && holds(existing, publication.Data) {
+	if owned && maps.Equal(existing.GetLabels(), labels) && holds(existing, publication.Data) {
 		return nil
 	}
 	log.FromContext(ctx).Info("Correcting what is published", "kind", target.Kind, "name", target.Name)
 	err = p.Client.Patch(ctx, wanted, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}),
 		client.FieldOwner(FieldOwner), client.DisableReadYourWritesConsistency)
 	return explained(publication.Field, "patch", target, p.obj.GetNamespace(), err)
+}
+
+// restored says whether a ConfigMap or Secret was published, and belongs to no object: a restore from a backup brings such
+// back without the owner, whose uid is another now.
+func restored(obj client.Object) bool {
+	return obj.GetLabels()[ManagedByLabel] == FieldOwner && metav1.GetControllerOf(obj) == nil
 }
 
 // read reads a target past every cache.

@@ -234,6 +234,28 @@ func TestPublishingWhereSomethingIsInTheWay(t *testing.T) {
 	w.says("Ready=False/AlreadyExists", "Synced=True/UpToDate", "Stalled=True/AlreadyExists")
 }
 
+// A restore from a backup brings back what was published, without its owner.
+func TestPublishedObjectsAreTakenBack(t *testing.T) {
+	restored := theirs("shop")
+	restored.Labels = map[string]string{ManagedByLabel: FieldOwner}
+	w := newPublishingWorld(t, "ConfigMap/shop", restored)
+	resynced(t, w.pass())
+	w.wrote("patch", "patch ConfigMap shop", "patch status")
+	w.holds("ConfigMap/shop", ours)
+	w.says("Ready=True/Available", "Stalled=")
+	configMap := &corev1.ConfigMap{}
+	must(t, w.api.Get(t.Context(), client.ObjectKeyFromObject(restored), configMap))
+	if !metav1.IsControlledBy(configMap, w.object()) {
+		t.Errorf("owners are %v", configMap.OwnerReferences)
+	}
+
+	// What belongs to another object of ours is not taken.
+	configMap.OwnerReferences[0].UID = "uid-of-another"
+	must(t, w.api.Update(t.Context(), configMap))
+	w.pass()
+	w.says("Ready=False/AlreadyExists", "Stalled=True/AlreadyExists")
+}
+
 func TestPublishingThatIsRefused(t *testing.T) {
 	secrets := schema.GroupResource{Resource: "secrets"}
 	denied := errors.New(`User "system:serviceaccount:operators:stage" cannot create resource "secrets" in API group "" in the namespace "team"`)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 
 	. "github.com/onsi/gomega"
@@ -36,8 +37,12 @@ type kind struct {
 	collections []string
 	// creates is the path of the call that creates, with ids left out.
 	creates string
-	// missing is the code of the documented answer 404 to an id that does not exist; without it the cloud's lies are not tried.
-	missing string
+	// lists are the paths of the calls that list the kind's resources, single is the one that shows one; "" where the lists
+	// are all that there is.
+	lists  []string
+	single string
+	// denials are the answers to an id that does not exist.
+	denials []denial
 	// background makes what the kind's objects refer to. It is there and settled before the first of them.
 	background func(namespace string) []client.Object
 	// object returns an object as a user creates it, with everything in its spec that takes a call of its own.
@@ -52,6 +57,24 @@ type kind struct {
 	slow bool
 	// update edits it, so that everything that takes a call of its own changes.
 	update func(object)
+}
+
+// denial is how the cloud says that something does not exist.
+type denial struct {
+	status int
+	body   string
+}
+
+// serviceStage fills in how ServiceStage lists, shows and denies resources; missing is the code of its documented 404.
+func serviceStage(k kind, missing string) kind {
+	collection := strings.ReplaceAll(strings.TrimPrefix(k.creates, "POST "), "{id}", "*")
+	k.lists = []string{collection, "/v3/*/cas/" + k.plural} // components are also listed for the whole project
+	k.single = collection + "/*"
+	body := func(code string) string {
+		return `{"error_code":"` + code + `","error_msg":"The resource does not exist."}`
+	}
+	k.denials = []denial{{http.StatusNotFound, body(missing)}, {http.StatusUnauthorized, body("SVCSTG.00100401")}}
+	return k
 }
 
 func kinds() []kind {
@@ -74,11 +97,10 @@ func environment(namespace, name string) *v1alpha1.Environment {
 }
 
 func environmentKind() kind {
-	return kind{
+	return serviceStage(kind{
 		name: "Environment", plural: "environments",
 		collections: []string{"servicestage/environments"},
 		creates:     "POST /v3/{id}/cas/environments",
-		missing:     "SVCSTG.00100411",
 		foreign:     func(_ *world, name string) rig.Record { return rig.Record{"name": name, "vpc_id": "vpc-1"} },
 		object:      func(namespace, name string) object { return environment(namespace, name) },
 		update: func(o object) {
@@ -87,7 +109,7 @@ func environmentKind() kind {
 			spec.Labels = map[string]string{"stage": "test"}
 			spec.Resources = append(spec.Resources, v1alpha1.EnvironmentResource{Type: "ecs", ID: "server-1"})
 		},
-	}
+	}, "SVCSTG.00100411")
 }
 
 func applicationKind() kind {
@@ -97,11 +119,10 @@ func applicationKind() kind {
 			Env:            []v1alpha1.EnvVar{{Name: "LEVEL", Value: &value}},
 		}
 	}
-	return kind{
+	return serviceStage(kind{
 		name: "Application", plural: "applications",
 		collections: []string{"servicestage/applications", "servicestage/configurations"},
 		creates:     "POST /v3/{id}/cas/applications",
-		missing:     "SVCSTG.00100403",
 		foreign:     func(_ *world, name string) rig.Record { return rig.Record{"name": name} },
 		background: func(namespace string) []client.Object {
 			return []client.Object{environment(namespace, "east"), environment(namespace, "west"), environment(namespace, "north")}
@@ -118,18 +139,17 @@ func applicationKind() kind {
 			spec.Description = new("changed")
 			spec.Configurations = []v1alpha1.ApplicationConfiguration{configured("east", "2"), configured("north", "1")}
 		},
-	}
+	}, "SVCSTG.00100403")
 }
 
 func componentKind() kind {
 	image := func(version string) v1alpha1.ComponentSource {
 		return v1alpha1.ComponentSource{Image: &v1alpha1.ImageSource{URL: "swr.example.com/shop/web:" + version}}
 	}
-	return kind{
+	return serviceStage(kind{
 		name: "Component", plural: "components",
 		collections: []string{"servicestage/components"},
 		creates:     "POST /v3/{id}/cas/applications/{id}/components",
-		missing:     "SVCSTG.00100404",
 		slow:        true,
 		foreign: func(w *world, name string) rig.Record {
 			shop, dev := &v1alpha1.Application{ObjectMeta: named(w.namespace, "shop")}, environment(w.namespace, "dev")
@@ -154,7 +174,7 @@ func componentKind() kind {
 			spec := &o.(*v1alpha1.Component).Spec //nolint:forcetypeassert // what object above returns
 			spec.Version, spec.Source, spec.Replicas = "1.1.0", image("1.1.0"), new(int32(3))
 		},
-	}
+	}, "SVCSTG.00100404")
 }
 
 func engineKind() kind {
@@ -162,7 +182,13 @@ func engineKind() kind {
 		name: "MicroserviceEngine", plural: "microserviceengines",
 		collections: []string{"cse/engines"},
 		creates:     "POST /v2/{id}/enginemgr/engines",
-		slow:        true,
+		lists:       []string{"/v2/*/enginemgr/engines"},
+		single:      "/v2/*/enginemgr/engines/*",
+		denials: []denial{
+			{http.StatusBadRequest, `{"errorCode":"SVCSTG.00501116","errorMessage":"The engine does not exist."}`},
+			{http.StatusUnauthorized, `{"errorCode":"SVCSTG.00501125","errorMessage":"The engine does not exist."}`},
+		},
+		slow: true,
 		background: func(namespace string) []client.Object {
 			return []client.Object{&corev1.Secret{ObjectMeta: named(namespace, "root"), StringData: map[string]string{"password": "Faults-root-1"}}}
 		},
@@ -195,6 +221,7 @@ func kieConfigKind() kind {
 		name: "KieConfig", plural: "kieconfigs",
 		collections: []string{"cse/items"},
 		creates:     "POST /v1/default/kie/kv",
+		lists:       []string{"/v1/default/kie/kv"},
 		makes:       2,
 		// The engine serves its items on an address of its own: the tripwire stands in front of it as well.
 		prepare: func(w *world) {

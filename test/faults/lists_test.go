@@ -26,31 +26,33 @@ type lie struct {
 }
 
 func lies(k kind) []lie {
-	missing := func(code string) json.RawMessage {
-		return json.RawMessage(`{"error_code":"` + code + `","error_msg":"The resource does not exist."}`)
-	}
-	return []lie{
+	all := []lie{
 		{name: "empty lists", fault: cloudsim.Fault{Action: cloudsim.FaultEmptyList}},
 		{name: "truncated lists", fault: cloudsim.Fault{Action: cloudsim.FaultTruncatedList, Keep: 1}},
-		{name: "404 and empty lists", details: true, fault: cloudsim.Fault{Action: cloudsim.FaultStatus, Status: http.StatusNotFound, Body: missing(k.missing)}},
-		{name: "401 and empty lists", details: true, fault: cloudsim.Fault{Action: cloudsim.FaultStatus, Status: http.StatusUnauthorized, Body: missing("SVCSTG.00100401")}},
 	}
+	for _, d := range k.denials {
+		all = append(all, lie{
+			name: fmt.Sprintf("%d and empty lists", d.status), details: true,
+			fault: cloudsim.Fault{Action: cloudsim.FaultStatus, Status: d.status, Body: json.RawMessage(d.body)},
+		})
+	}
+	return all
 }
 
 // faults returns what makes the cloud tell a lie of the kind's resources, so often each.
 func (l lie) faults(k kind, count int) []cloudsim.Fault {
-	// The list is the path of the create call; components are also listed for the whole project.
-	collection := strings.ReplaceAll(strings.TrimPrefix(k.creates, "POST "), "{id}", "*")
-	lists, single := l.fault, l.fault
-	lists.Name, lists.Count, lists.Match = "list", count, cloudsim.Match{Method: http.MethodGet, Path: collection}
-	single.Name, single.Count, single.Match = "single", count, cloudsim.Match{Method: http.MethodGet, Path: collection + "/*"}
-	if l.details {
-		lists.Action = cloudsim.FaultEmptyList
+	var faults []cloudsim.Fault
+	for _, path := range k.lists {
+		list := l.fault
+		list.Name, list.Count, list.Match = "list", count, cloudsim.Match{Method: http.MethodGet, Path: path}
+		if l.details {
+			list.Action = cloudsim.FaultEmptyList
+		}
+		faults = append(faults, list)
 	}
-	whole := lists
-	whole.Match.Path = "/v3/*/cas/" + k.plural
-	faults := []cloudsim.Fault{lists, whole}
 	if l.details {
+		single := l.fault
+		single.Name, single.Count, single.Match = "single", count, cloudsim.Match{Method: http.MethodGet, Path: k.single}
 		faults = append(faults, single)
 	}
 	return faults
@@ -61,9 +63,6 @@ func TestLists(t *testing.T) {
 	t.Parallel()
 	const many = 20
 	for _, k := range kinds() {
-		if k.missing == "" {
-			continue
-		}
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			scenarios := 0
@@ -102,7 +101,7 @@ func TestLists(t *testing.T) {
 						w.settlesAs(o, without)
 					}
 					w.Expect(w.made()).To(BeZero(), "nothing is made again")
-					if !l.details {
+					if !l.details && k.single != "" {
 						w.Expect(w.creates()).To(BeZero(), "nothing is even tried")
 					}
 					w.Expect(w.sim.Faults(t.Context())).To(Succeed())
@@ -127,7 +126,7 @@ func TestLists(t *testing.T) {
 					w.askForReconciliation(o)
 					w.handled(o)
 					w.settlesAs(o, without)
-					w.Expect(w.made()).To(Equal(1))
+					w.Expect(w.made()).To(Equal(k.creations()))
 				})
 			}
 		})

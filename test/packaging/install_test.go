@@ -89,7 +89,7 @@ var _ = Describe("A release for the whole cluster", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(out).To(ContainSubstring("without them no manager starts"))
 		_, err = plane.StartPod(ctx, rig.PodOptions{
-			Deployment: r.deployment(ctx), Binary: binary("manager"), Dir: r.dir, Name: "without-definitions",
+			Pod: rig.PodOf(r.deployment(ctx), "without-definitions"), Binary: binary("manager"), Dir: r.dir,
 		})
 		Expect(err).To(MatchError(And(ContainSubstring("ended before it was ready"),
 			ContainSubstring("the CustomResourceDefinitions of this version are not installed"), ContainSubstring("crds.enabled"))))

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -193,6 +194,22 @@ var _ = Describe("The chart", func() {
 		Expect(render(ctx, append(everything, "--set", "metrics.serviceMonitor.enabled=false")...).kinds()).NotTo(ContainElement("ServiceMonitor"))
 	})
 
+	It("leads the alerts' runbooks where the files of the repository are shown, where that is told", func(ctx context.Context) {
+		runbooks := func(more ...string) []string {
+			spec, err := yaml.Marshal(render(ctx, append(everything, more...)...).named("PrometheusRule", rig.OperatorServiceAccount).Object["spec"])
+			Expect(err).NotTo(HaveOccurred())
+			return regexp.MustCompile(`runbook_url: .*`).FindAllString(string(spec), -1)
+		}
+		inRepository := runbooks()
+		Expect(inRepository).NotTo(BeEmpty())
+		Expect(inRepository).To(HaveEach(HavePrefix("runbook_url: docs/runbooks.md#")))
+		for _, base := range []string{"https://git.example.com/blob/v1", "https://git.example.com/blob/v1/"} {
+			got := runbooks("--set", "metrics.prometheusRule.runbookBaseURL="+base)
+			Expect(got).To(HaveLen(len(inRepository)))
+			Expect(got).To(HaveEach(HavePrefix("runbook_url: https://git.example.com/blob/v1/docs/runbooks.md#")))
+		}
+	})
+
 	It("keeps CustomResourceDefinitions unless told otherwise", func(ctx context.Context) {
 		for _, crd := range render(ctx).only("CustomResourceDefinition") {
 			Expect(crd.GetAnnotations()).To(HaveKeyWithValue("helm.sh/resource-policy", "keep"))
@@ -243,9 +260,9 @@ var _ = Describe("The chart", func() {
 
 	It("passes values on to the manager as flags", func(ctx context.Context) {
 		plain := render(ctx).deployment().Spec.Template.Spec.Containers[0].Args
-		args := render(ctx, "--set", "manager.allowEndpointHosts={*.example.com,cloud.internal:8443},manager.listInterval=1m,manager.resyncInterval=30m,manager.maxConcurrentReconciles=4",
+		args := render(ctx, "--set", "manager.allowEndpointHosts={*.example.com,cloud.internal:8443},manager.listInterval=1m,manager.resyncInterval=30m,manager.maxConcurrentReconciles=4,manager.clusterName=eu-1",
 			"--set", "manager.logLevel=debug,manager.logFormat=text,manager.extraArgs={--kube-api-qps=7}").deployment().Spec.Template.Spec.Containers[0].Args
-		Expect(args).To(Equal(append(plain, "--allow-endpoint-host=*.example.com,cloud.internal:8443", "--list-interval=1m", "--resync-interval=30m",
+		Expect(args).To(Equal(append(plain, "--cluster-name=eu-1", "--allow-endpoint-host=*.example.com,cloud.internal:8443", "--list-interval=1m", "--resync-interval=30m",
 			"--max-concurrent-reconciles=4", "--log-level=debug", "--log-format=text", "--kube-api-qps=7")))
 	})
 
@@ -271,6 +288,8 @@ var _ = Describe("The chart's values", func() {
 			{"replica=3", "at ''", "'replica' not allowed"},
 			{"image.tagg=1", "at '/image'", "'tagg' not allowed"},
 			{"metrics.serviceMonitor.enable=true", "at '/metrics/serviceMonitor'", "'enable' not allowed"},
+			{"manager.clusterName=eu/1", "at '/manager/clusterName'", "does not match pattern"},
+			{"metrics.prometheusRule.runbookBaseURL=docs", "at '/metrics/prometheusRule/runbookBaseURL'", "does not match pattern"},
 			{"replicas=many", "at '/replicas'", "want integer"},
 			{"replicas=-1", "at '/replicas'", "minimum"},
 			{"crds.keep=maybe", "at '/crds/keep'", "want boolean"},

@@ -29,7 +29,7 @@ var _ = Describe("A release", func() {
 		Expect(rig.Apply(ctx, k8s, objects...)).To(Succeed())
 		r.started++
 		pod, err := plane.StartPod(ctx, rig.PodOptions{
-			Deployment: rendered(objects).deployment(), Binary: binary("manager"), Dir: r.dir, Name: "applied",
+			Pod: rig.PodOf(rendered(objects).deployment(), "applied"), Binary: binary("manager"), Dir: r.dir,
 		})
 		Expect(err).NotTo(HaveOccurred())
 		r.pods = append(r.pods, pod)

@@ -97,7 +97,7 @@ func (r *release) roll(ctx context.Context) {
 	for range *deployment.Spec.Replicas {
 		r.started++
 		pod, err := plane.StartPod(ctx, rig.PodOptions{
-			Deployment: deployment, Binary: binary("manager"), Dir: r.dir, Name: fmt.Sprintf("%s-%d", deployment.Name, r.started),
+			Pod: rig.PodOf(deployment, fmt.Sprintf("%s-%d", deployment.Name, r.started)), Binary: binary("manager"), Dir: r.dir,
 		})
 		Expect(err).NotTo(HaveOccurred())
 		r.pods = append(r.pods, pod)

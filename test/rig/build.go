@@ -37,8 +37,27 @@ func Root() (string, error) {
 // element of its path. Go's build cache makes repetitions cheap.
 func Build(ctx context.Context, dir string, packages ...string) error {
 	args := append([]string{"build", "-buildvcs=false", "-o", dir + string(filepath.Separator)}, packages...)
-	_, err := run(ctx, "go", args...)
-	return err
+	if _, err := run(ctx, "go", args...); err != nil {
+		return err
+	}
+	return lookAtSources(ctx, packages)
+}
+
+// lookAtSources looks at every file that packages are built from. go test takes a result from its cache until something
+// changes that the test has looked at; of what another process compiles for the test it knows nothing.
+func lookAtSources(ctx context.Context, packages []string) error {
+	const files = `{{if not .Standard}}{{$dir := .Dir}}{{$dir}}{{range .GoFiles}}{{"\n"}}{{$dir}}/{{.}}{{end}}` +
+		`{{range .EmbedFiles}}{{"\n"}}{{$dir}}/{{.}}{{end}}{{end}}`
+	list, err := run(ctx, "go", append([]string{"list", "-deps", "-f", files}, packages...)...)
+	if err != nil {
+		return err
+	}
+	for file := range strings.FieldsSeq(list) {
+		if _, err := os.Stat(file); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Assets returns the folder that holds kube-apiserver, kube-controller-manager and etcd: KUBEBUILDER_ASSETS where it is

@@ -36,6 +36,8 @@ type ControlPlaneOptions struct {
 	CRDs []string
 	// NoCRDs leaves them out: they come with what is to be tested.
 	NoCRDs bool
+	// Workloads has Deployments make ReplicaSets and Pods, which StartNode runs.
+	Workloads bool
 	// Audit keeps a log of every request, for ControlPlane.Audit.
 	Audit bool
 	// Dir is where data, keys and logs go. A temporary folder, removed by Stop, where left out.
@@ -43,7 +45,7 @@ type ControlPlaneOptions struct {
 }
 
 // ControlPlane is a real Kubernetes control plane without nodes: objects are stored, validated, garbage collected and
-// their namespaces emptied; no Pod ever runs.
+// their namespaces emptied; no Pod ever runs, unless StartNode runs the operator's.
 type ControlPlane struct {
 	// Config is an administrator's.
 	Config *rest.Config
@@ -113,7 +115,7 @@ func StartControlPlane(ctx context.Context, o ControlPlaneOptions) (_ *ControlPl
 			return nil, fmt.Errorf("installing the CRDs of %v: %w", o.CRDs, err)
 		}
 	}
-	if err := cp.startControllerManager(ctx, o.Assets, ports[3]); err != nil {
+	if err := cp.startControllerManager(ctx, o, ports[3]); err != nil {
 		return nil, err
 	}
 	return cp, nil
@@ -210,17 +212,21 @@ func (cp *ControlPlane) writeAPIServerFiles() error {
 	)
 }
 
-func (cp *ControlPlane) startControllerManager(ctx context.Context, assets string, port int) error {
+func (cp *ControlPlane) startControllerManager(ctx context.Context, o ControlPlaneOptions, port int) error {
 	kubeconfig, err := cp.writeKubeconfig("kube-controller-manager", controllerManagerToken)
 	if err != nil {
 		return err
 	}
+	controllers := "namespace-controller,garbage-collector-controller,serviceaccount-controller,clusterrole-aggregation-controller"
+	if o.Workloads {
+		controllers += ",deployment-controller,replicaset-controller"
+	}
 	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: insecureTLS()}}
 	p, err := startReady(ctx, command{
-		name: "kube-controller-manager", path: filepath.Join(assets, "kube-controller-manager"), dir: cp.Dir,
+		name: "kube-controller-manager", path: filepath.Join(o.Assets, "kube-controller-manager"), dir: cp.Dir,
 		args: []string{
 			"--kubeconfig=" + kubeconfig,
-			"--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller,clusterrole-aggregation-controller",
+			"--controllers=" + controllers,
 			"--leader-elect=false",
 			"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--cert-dir=" + filepath.Join(cp.Dir, "kube-controller-manager"),
 			"--kube-api-qps=200", "--kube-api-burst=400",

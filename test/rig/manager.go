@@ -33,6 +33,8 @@ type Manager struct {
 	*Process
 	// MetricsURL serves Prometheus metrics.
 	MetricsURL string
+	// ProbeURL is where the probes are below.
+	ProbeURL string
 }
 
 // StartManager runs the manager and waits until its readiness probe answers.
@@ -57,7 +59,7 @@ func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{Process: p, MetricsURL: "http://" + loopback(ports[0]) + "/metrics"}, nil
+	return &Manager{Process: p, MetricsURL: "http://" + loopback(ports[0]) + "/metrics", ProbeURL: "http://" + loopback(ports[1])}, nil
 }
 
 // Metrics returns what the manager's metrics endpoint says.

@@ -167,12 +167,6 @@ func (s *Sim) Limits(ctx context.Context, limits ...cloudsim.Limit) error {
 	return err
 }
 
-// Accounts replaces the accounts that the simulator knows.
-func (s *Sim) Accounts(ctx context.Context, accounts ...cloudsim.Account) error {
-	_, err := s.do(ctx, http.MethodPut, "/_sim/accounts", accounts)
-	return err
-}
-
 // Latency replaces the latencies; none ends them.
 func (s *Sim) Latency(ctx context.Context, latencies ...cloudsim.Latency) error {
 	_, err := s.do(ctx, http.MethodPut, "/_sim/latency", append([]cloudsim.Latency{}, latencies...))
@@ -183,6 +177,22 @@ func (s *Sim) Latency(ctx context.Context, latencies ...cloudsim.Latency) error 
 func (s *Sim) Outcomes(ctx context.Context, outcomes ...cloudsim.Outcome) error {
 	_, err := s.do(ctx, http.MethodPut, "/_sim/outcomes", append([]cloudsim.Outcome{}, outcomes...))
 	return err
+}
+
+// Accounts replaces the accounts that the cloud knows. Their tokens end.
+func (s *Sim) Accounts(ctx context.Context, accounts ...cloudsim.Account) error {
+	_, err := s.do(ctx, http.MethodPut, "/_sim/accounts", append([]cloudsim.Account{}, accounts...))
+	return err
+}
+
+// Engines returns the engines with their addresses.
+func (s *Sim) Engines(ctx context.Context) ([]cloudsim.EngineInfo, error) {
+	body, err := s.do(ctx, http.MethodGet, "/_sim/engines", nil)
+	if err != nil {
+		return nil, err
+	}
+	var engines []cloudsim.EngineInfo
+	return engines, json.Unmarshal(body, &engines)
 }
 
 // Reset empties the cloud and takes back every fault, limit, latency and outcome.

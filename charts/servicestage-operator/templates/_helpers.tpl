@@ -46,6 +46,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $args = concat $args (list (printf "--watch-namespaces=%s" (join "," .)) "--cluster-accounts=false") }}
 {{- end }}
 {{- with .Values.manager }}
+{{- with .clusterName }}{{- $args = append $args (printf "--cluster-name=%s" .) }}{{- end }}
 {{- with .allowEndpointHosts }}{{- $args = append $args (printf "--allow-endpoint-host=%s" (join "," .)) }}{{- end }}
 {{- with .listInterval }}{{- $args = append $args (printf "--list-interval=%s" .) }}{{- end }}
 {{- with .resyncInterval }}{{- $args = append $args (printf "--resync-interval=%s" .) }}{{- end }}

@@ -82,6 +82,7 @@ func (r *accountReconciler[A]) try(ctx context.Context, obj A) (verdict, error) 
 	key := client.ObjectKeyFromObject(obj)
 	refused := session.Cloud.Refused()
 	if refused == nil && verified(obj, version) {
+		r.Pool.Accept(obj, version)
 		return accepted(obj.AccountStatus().ProjectID, version), nil
 	}
 	if refused != nil && !r.tries.due(key, version) && !asked(obj) {
@@ -98,6 +99,7 @@ func (r *accountReconciler[A]) try(ctx context.Context, obj A) (verdict, error) 
 	if err != nil {
 		return tried(obj, err, version), nil
 	}
+	r.Pool.Accept(obj, version)
 	return accepted(project, version), nil
 }
 

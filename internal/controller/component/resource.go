@@ -16,6 +16,7 @@ import (
 	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/cloudclient/servicestage"
+	"servicestage.dev/operator/internal/controller/internal/body"
 	"servicestage.dev/operator/internal/controller/internal/candidates"
 	"servicestage.dev/operator/internal/controller/internal/labels"
 	"servicestage.dev/operator/internal/external"
@@ -37,30 +38,36 @@ var (
 	_ external.PollObserver[observed] = (*resource)(nil)
 )
 
-// Get observes the component, with its releases where they may have changed. The detail may leave labels out: where they
-// are managed, the list tells them.
+// Get observes the component, with its releases where they may have changed. The detail may leave labels and external
+// accesses out: where they are managed, the list tells them.
 func (r *resource) Get(ctx context.Context, id string) (*observed, error) {
 	c, err := r.cloud.GetComponent(ctx, r.applicationID, id)
 	if err != nil {
 		return nil, err
 	}
 	o := &observed{Component: *c, labelsKnown: c.Labels != nil}
-	if !o.labelsKnown && (r.wanted.labels != nil || r.wanted.unclaimed) {
-		if err := r.addLabels(ctx, o); err != nil {
+	_, accesses := o.Fields[body.ExternalAccesses]
+	if !o.labelsKnown && (r.wanted.labels != nil || r.wanted.unclaimed) || !accesses && r.wanted.body[body.ExternalAccesses] != nil {
+		if err := r.addListed(ctx, o); err != nil {
 			return nil, err
 		}
 	}
 	return o, r.addRecords(ctx, o)
 }
 
-// addLabels takes the labels from the list.
-func (r *resource) addLabels(ctx context.Context, o *observed) error {
+// addListed takes from the list what the detail leaves out.
+func (r *resource) addListed(ctx context.Context, o *observed) error {
 	for c, err := range r.cloud.ListComponents(ctx, r.applicationID, servicestage.ComponentListOptions{}) {
 		if err != nil {
 			return err
 		}
 		if c.ID == o.ID {
-			o.Labels, o.labelsKnown, o.ExternalAccesses = c.Labels, true, c.ExternalAccesses
+			if !o.labelsKnown {
+				o.Labels, o.labelsKnown = c.Labels, true
+			}
+			if listed, shown := c.Fields[body.ExternalAccesses]; shown {
+				o.Fields[body.ExternalAccesses], o.ExternalAccesses = listed, c.ExternalAccesses
+			}
 			return nil
 		}
 	}
@@ -111,7 +118,7 @@ func Rows(ctx context.Context, cloud *cloudclient.Client) iter.Seq2[roster.Row, 
 // Identity says which component was observed, and whose it is.
 func (r *resource) Identity(o *observed) external.Identity {
 	return external.Identity{
-		ID: o.ID, Name: o.Name, Claim: labels.Claim(o.Labels), ClaimKnown: o.labelsKnown, CreatedAt: time.UnixMilli(o.CreateTime),
+		ID: o.ID, Name: o.Name, Claim: labels.Claim(o.Labels), Owner: labels.Owner(o.Labels), ClaimKnown: o.labelsKnown, CreatedAt: time.UnixMilli(o.CreateTime),
 	}
 }
 

@@ -70,7 +70,7 @@ func Rows(ctx context.Context, cloud *cloudclient.Client) iter.Seq2[roster.Row, 
 // Identity says which environment was observed, and whose it is.
 func (r *resource) Identity(o *observed) external.Identity {
 	return external.Identity{
-		ID: o.ID, Name: o.Name, Claim: labels.Claim(o.Labels), ClaimKnown: o.labelsKnown, CreatedAt: time.UnixMilli(o.CreateTime),
+		ID: o.ID, Name: o.Name, Claim: labels.Claim(o.Labels), Owner: labels.Owner(o.Labels), ClaimKnown: o.labelsKnown, CreatedAt: time.UnixMilli(o.CreateTime),
 	}
 }
 

@@ -189,7 +189,7 @@ func (r *resource) Record(obj *v1alpha1.KieConfig) []external.Condition {
 
 // Probe makes sure that the engine answers.
 func (r *resource) Probe(ctx context.Context) error {
-	_, err := r.look(ctx, r.fresh)
+	_, err := r.look(ctx, inventory.Query{Fresh: r.fresh})
 	return err
 }
 
@@ -198,7 +198,7 @@ func (r *resource) Get(ctx context.Context, id string) (*observed, error) {
 	if id != r.connection.ID {
 		return nil, clouderr.New(clouderr.NotFound, "the engine %s was replaced by %s", id, r.connection.ID)
 	}
-	return r.look(ctx, r.fresh)
+	return r.look(ctx, inventory.Query{Fresh: r.fresh})
 }
 
 // Find yields the set itself: what in it is the object's own, is told item by item.
@@ -223,7 +223,7 @@ func (r *resource) Diff(o *observed) external.Changes { return diff(r.wanted, o)
 // Create writes the set for the first time. The claim was minted just before: nothing that is there can be its own.
 func (r *resource) Create(ctx context.Context, _ external.Claim) (*observed, *external.Operation, error) {
 	r.restored = false
-	o, err := r.look(ctx, false)
+	o, err := r.look(ctx, inventory.Query{})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -245,9 +245,9 @@ func (r *resource) Delete(ctx context.Context, _ string) (*external.Operation, e
 	if r.gone {
 		return nil, clouderr.New(clouderr.NotFound, "the engine is gone")
 	}
-	o, err := r.look(ctx, false)
+	o, err := r.look(ctx, inventory.Query{})
 	if err == nil && o.watch != watchLongPoll {
-		o, err = r.look(ctx, true) // what is known may be an interval old
+		o, err = r.look(ctx, inventory.Query{Fresh: true}) // what is known may be an interval old
 	}
 	if err != nil {
 		return nil, err
@@ -266,10 +266,9 @@ func (r *resource) Delete(ctx context.Context, _ string) (*external.Operation, e
 }
 
 // look reads what is known of the items that the object is about.
-func (r *resource) look(ctx context.Context, fresh bool) (*observed, error) {
-	watch := slices.Collect(maps.Keys(r.wanted.items))
-	watch = slices.AppendSeq(watch, maps.Keys(r.written))
-	view, err := r.feed.Read(ctx, r.object, inventory.Query{Watch: watch, Fresh: fresh})
+func (r *resource) look(ctx context.Context, q inventory.Query) (*observed, error) {
+	q.Watch = slices.AppendSeq(slices.Collect(maps.Keys(r.wanted.items)), maps.Keys(r.written))
+	view, err := r.feed.Read(ctx, r.object, q)
 	if err != nil {
 		return nil, r.explain(err)
 	}
@@ -318,12 +317,25 @@ func (r *resource) apply(ctx context.Context, o *observed, writeAhead bool) (*ob
 		p := planOf(r.wanted, o)
 		o.failures = p.conflicts
 		stale, err := r.carryOut(ctx, o, p, writeAhead)
+		if stale && again {
+			contradict(o.failures[len(p.conflicts):])
+		}
 		o.count(r.wanted)
 		if err != nil || !stale || again {
 			return o, errors.Join(err, r.explain(gravest(o.failures)))
 		}
-		if o, err = r.look(ctx, true); err != nil {
+		if o, err = r.look(ctx, inventory.Query{Doubt: true}); err != nil {
 			return nil, err
+		}
+	}
+}
+
+// contradict makes of the refusals of items that are there, and that a list of everything left out, what is tried again: the
+// list may lag behind, and need not say what the next one says.
+func contradict(failures []failure) {
+	for i, f := range failures {
+		if clouderr.Is(f.err, clouderr.Exists) {
+			failures[i].err = clouderr.New(clouderr.Busy, "the engine refuses the item since it is there already, and does not list it: %w", f.err)
 		}
 	}
 }

@@ -171,6 +171,15 @@ func (w *world) boot() error {
 	pool := account.NewPool(&account.Builder{
 		Reader: w.api, Policy: policy, Metrics: cloudclient.NewMetrics(prometheus.NewRegistry()), Clock: w.clock,
 	})
+	a := &v1alpha1.CloudAccount{}
+	if err := w.api.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: "default"}, a); err != nil {
+		return err
+	}
+	_, version, err := pool.Rebuild(context.Background(), a)
+	if err != nil {
+		return err
+	}
+	pool.Accept(a, version)
 	accounts := account.NewResolver(w.api, pool)
 	environments, applications, components := environment.Definition(accounts, seen), application.Definition(accounts, seen, w.api), component.Definition(accounts, seen)
 	graph := dependency.NewGraph(seen)

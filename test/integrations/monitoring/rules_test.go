@@ -18,8 +18,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// runbooks is where runbook_url leads, and what the page is here.
-const runbooks = "https://servicestage.dev/operator/docs/runbooks.md"
+// runbooks is where runbook_url leads: a path in this repository, which knows of no address that shows it.
+const runbooks = "docs/runbooks.md"
 
 // anchor is where a section of that name is on its page.
 func anchor(heading string) string { return strings.ToLower(heading) }

@@ -105,7 +105,7 @@ func TestWhatWasAppliedDoesNotDiffer(t *testing.T) {
 }
 
 func TestTheBodyIsWrittenInTheCloudsWords(t *testing.T) {
-	got := overTheWire(t, Wanted(component(t, full), Resolved{EnvironmentID: "e1", BuildEnvironmentID: "e2"}))
+	got := overTheWire(t, Overlay(object{}, Wanted(component(t, full), Resolved{EnvironmentID: "e1", BuildEnvironmentID: "e2"})))
 	want := decode(t, `{
 		"name": "shop-web", "version": "1.2.0", "description": "the shop", "replica": 3,
 		"runtime_stack": {"name": "OpenJDK8", "type": "Java", "version": "1.2.0", "deploy_mode": "container"},
@@ -279,5 +279,54 @@ func TestAProbeOfAnotherSortKeepsNothingOfTheOld(t *testing.T) {
 	want := decode(t, `{"p": {"type": "command", "command": ["check"], "delay": 0, "timeout": 1}}`)["p"]
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("probe (-want +got):\n%s", diff)
+	}
+}
+
+// What the spec leaves out of an object that means something as a whole only is not to be there.
+func TestWhatIsLeftOutOfAWholeDiffers(t *testing.T) {
+	const rest = `version: 1.0.0, runtimeStack: {name: J, type: Java, version: "1", deployMode: container}`
+	tests := map[string]struct {
+		spec, held string
+		path       string
+	}{
+		"the host of a probe": {
+			`livenessProbe: {httpGet: {port: 80, scheme: HTTP}, timeoutSeconds: 1}`,
+			`{"liveness_probe": {"type": "http", "port": 80, "path": "", "scheme": "HTTP", "host": "127.0.0.1", "delay": 0, "timeout": 1}}`,
+			"spec.livenessProbe",
+		},
+		"where a variable is from": {
+			`env: [{name: A}]`, `{"envs": [{"name": "A", "value": "", "value_from": {"reference_type": "configMapKey", "name": "c"}}]}`, "spec.env[A]",
+		},
+		"the medium of a volume": {
+			`volumes: [{name: v, emptyDir: {}, mounts: [{path: /v}]}]`,
+			`{"storages": [{"name": "v", "type": "EmptyDir", "parameters": {"medium": "memory"}, "mounts": [{"path": "/v"}]}]}`, "spec.volumes[v]",
+		},
+		"the nodes of an affinity": {
+			`affinity: {availabilityZones: [a]}`, `{"affinity": {"az": ["a"], "node": ["n"]}}`, "spec.affinity",
+		},
+		"an affinity of the other form": {`affinity: {}`, `{"affinity": [{"condition": "required"}]}`, "spec.affinity"},
+		"a label of the nodes that build": {
+			`build: {clusterID: c, nodeSelector: {disk: ssd}}`,
+			`{"build": {"parameters": {"cluster_id": "c", "node_label_selector": {"disk": "ssd", "gpu": "big"}}}}`, "spec.build",
+		},
+		"an argument":     {`command: [serve], args: []`, `{"command": {"command": ["serve"], "args": ["-v"]}}`, "spec.args"},
+		"the command":     {`command: [serve], args: [-v]`, `{"command": {"command": ["run"], "args": ["-v"]}}`, "spec.command"},
+		"an access's end": {`externalAccesses: []`, `{"external_accesses": [{"protocol": "http", "address": "a"}]}`, "spec.externalAccesses"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			wanted := Wanted(component(t, `{`+rest+`, source: {image: {url: u, storage: swr}}, `+test.spec+`}`), Resolved{})
+			record := overTheWire(t, Overlay(object{}, wanted))
+			for field, value := range decode(t, test.held) {
+				record[field] = value
+			}
+			if diff := cmp.Diff([]string{test.path}, Diff(wanted, record)); diff != "" {
+				t.Errorf("paths (-want +got):\n%s", diff)
+			}
+			repaired := overTheWire(t, Overlay(Observed(record), wanted))
+			if paths := Diff(wanted, repaired); len(paths) > 0 {
+				t.Errorf("an update leaves %v", paths)
+			}
+		})
 	}
 }

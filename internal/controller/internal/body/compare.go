@@ -68,9 +68,30 @@ func Overlay(observed, wanted map[string]any) map[string]any {
 			b[key] = Overlay(was, is)
 			continue
 		}
-		b[key] = value
+		b[key] = said(value)
 	}
 	return b
+}
+
+// said is a value without the nils in it: a body does not name what is not to be there.
+func said(value any) any {
+	switch v := value.(type) {
+	case object:
+		b := object{}
+		for key, inner := range v {
+			if inner != nil {
+				b[key] = said(inner)
+			}
+		}
+		return b
+	case list:
+		l := make(list, 0, len(v))
+		for _, inner := range v {
+			l = append(l, said(inner))
+		}
+		return l
+	}
+	return value
 }
 
 // whole are objects that mean something as a whole only: a probe that was HTTP must not keep its path when it becomes a
@@ -78,7 +99,11 @@ func Overlay(observed, wanted map[string]any) map[string]any {
 var whole = map[string]bool{
 	"source": true, "post_start": true, "pre_stop": true, "liveness_probe": true, "readiness_probe": true,
 	"affinity": true, "anti_affinity": true, "deploy_strategy": true, "runtime_stack": true, "value_from": true,
+	usersKeys: true,
 }
+
+// usersKeys is the object whose keys are the user's own: there is none but those of the spec.
+const usersKeys = "node_label_selector"
 
 // Diff lists the paths of the spec in which the record differs from what is wanted, sorted. Only what is wanted is
 // compared.
@@ -91,10 +116,12 @@ func Diff(wanted, record map[string]any) []string {
 			paths = append(paths, diffEnvs(want, record["envs"])...)
 		case "storages":
 			paths = append(paths, diffNamed(specPath(field), want, observed[field])...)
-		case "external_accesses":
+		case ExternalAccesses:
 			if have, shown := record[field]; shown && !sameSet(want, onlyHTTP(have)) {
 				paths = append(paths, specPath(field))
 			}
+		case "command":
+			paths = append(paths, diffCommand(want, observed[field])...)
 		case "runtime_stack":
 			if !holds(withoutVersion(want), observed[field]) {
 				paths = append(paths, specPath(field))
@@ -111,6 +138,17 @@ func Diff(wanted, record map[string]any) []string {
 	return slices.Compact(paths)
 }
 
+// diffCommand tells the command from its arguments, which are one field in the cloud.
+func diffCommand(want, have any) []string {
+	var paths []string
+	for key, value := range obj(want) {
+		if !holds(value, obj(have)[key]) {
+			paths = append(paths, specPath(key))
+		}
+	}
+	return paths
+}
+
 // withoutVersion drops the version of a runtime stack, which the cloud moves on by itself.
 func withoutVersion(stack any) any {
 	o, _ := stack.(object)
@@ -124,9 +162,12 @@ func withoutVersion(stack any) any {
 func holds(want, have any) bool {
 	switch w := want.(type) {
 	case object:
-		h, _ := have.(object)
+		h, isObject := have.(object)
+		if others, isList := have.(list); !isObject && isList && len(others) > 0 {
+			return false
+		}
 		for key, value := range w {
-			if !holds(value, h[key]) {
+			if inner, _ := h[key].(object); key == usersKeys && len(inner) != len(obj(value)) || !holds(value, h[key]) {
 				return false
 			}
 		}
@@ -159,8 +200,21 @@ func sameScalar(a, b any) bool {
 }
 
 func empty(v any) bool {
-	set, isBool := v.(bool)
-	return v == nil || v == "" || (isBool && !set)
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case bool:
+		return !v
+	case list:
+		return len(v) == 0
+	case object:
+		return len(v) == 0
+	default:
+		n, isNumber := asNumber(v)
+		return isNumber && n == 0
+	}
 }
 
 // asNumber reads a number, also one that the cloud writes as a string where a number is wanted.

@@ -27,13 +27,17 @@ type Resolved struct {
 	EngineIDs map[string]string
 }
 
+// ExternalAccesses is the field that only lists show.
+const ExternalAccesses = "external_accesses"
+
 // object and list are decoded JSON.
 type (
 	object = map[string]any
 	list   = []any
 )
 
-// Wanted is the body of what the spec owns, in the words of the update call. What the spec leaves out is not in it.
+// Wanted is the body of what the spec owns, in the words of the update call. What the spec leaves out is not in it; nil
+// stands for what is not to be there.
 func Wanted(c *v1alpha1.Component, r Resolved) map[string]any {
 	spec := &c.Spec
 	b := object{
@@ -89,7 +93,7 @@ func Wanted(c *v1alpha1.Component, r Resolved) map[string]any {
 		b["refer_resources"] = refs
 	}
 	if spec.ExternalAccesses != nil {
-		b["external_accesses"] = each(spec.ExternalAccesses, externalAccess)
+		b[ExternalAccesses] = each(spec.ExternalAccesses, externalAccess)
 	}
 	if spec.UpdateStrategy != nil {
 		b["update_strategy"] = updateStrategy(spec.UpdateStrategy)
@@ -169,18 +173,18 @@ func source(s v1alpha1.ComponentSource) object {
 	case s.Package != nil:
 		b["kind"], b["url"], b["storage"] = "package", s.Package.URL, s.Package.Storage
 		text(b, "auth", s.Package.Auth)
-		text(b, "version", s.Package.Version)
+		orNone(b, "version", s.Package.Version)
 	case s.Image != nil:
 		b["kind"], b["url"], b["storage"] = "image", s.Image.URL, s.Image.Storage
 		text(b, "auth", s.Image.Auth)
-		text(b, "version", s.Image.Version)
+		orNone(b, "version", s.Image.Version)
 	case s.Code != nil:
 		b["kind"], b["repo_type"], b["repo_url"] = "code", s.Code.RepoType, s.Code.RepoURL
-		text(b, "repo_auth", s.Code.Authorization)
-		text(b, "web_url", s.Code.WebURL)
-		text(b, "repo_namespace", s.Code.Namespace)
+		orNone(b, "repo_auth", s.Code.Authorization)
+		orNone(b, "web_url", s.Code.WebURL)
+		orNone(b, "repo_namespace", s.Code.Namespace)
 		text(b, "repo_ref", s.Code.Ref)
-		text(b, "version", s.Code.Version)
+		orNone(b, "version", s.Code.Version)
 	}
 	return b
 }
@@ -224,7 +228,7 @@ func computeResources(b object, r *v1alpha1.ComponentResources) {
 func gib(q *resource.Quantity) float64 { return q.AsApproximateFloat64() / (1 << 30) }
 
 func envVar(e v1alpha1.ComponentEnvVar) object {
-	b := object{"name": e.Name}
+	b := object{"name": e.Name, "value": nil, "value_from": nil}
 	switch {
 	case e.ValueFrom == nil && e.Value == nil:
 		b["value"] = ""
@@ -240,8 +244,8 @@ func envVar(e v1alpha1.ComponentEnvVar) object {
 
 func valueFrom(kind string, s *v1alpha1.WorkloadKeySelector) object {
 	b := object{"reference_type": kind, "name": s.Name}
-	text(b, "key", s.Key)
-	if s.Optional != nil {
+	orNone(b, "key", s.Key)
+	if b["optional"] = nil; s.Optional != nil {
 		b["optional"] = *s.Optional
 	}
 	return b
@@ -263,7 +267,7 @@ func volume(v v1alpha1.ComponentVolume) object {
 		b["type"], p["path"] = "HostPath", v.HostPath.Path
 	case v.EmptyDir != nil:
 		b["type"] = "EmptyDir"
-		if v.EmptyDir.Medium != "" {
+		if p["medium"] = nil; v.EmptyDir.Medium != "" {
 			p["medium"] = "memory"
 		}
 	case v.ConfigMap != nil:
@@ -297,7 +301,7 @@ func handler(h *v1alpha1.LifecycleHandler) object {
 func httpGet(g *v1alpha1.HTTPGetAction) object {
 	b := object{"type": "http", "port": number(g.Port), "path": g.Path}
 	text(b, "scheme", g.Scheme)
-	text(b, "host", g.Host)
+	orNone(b, "host", g.Host)
 	return b
 }
 
@@ -328,7 +332,7 @@ func affinity(a *v1alpha1.ComponentAffinity) any {
 	if a.Rules != nil {
 		return each(a.Rules, affinityRule)
 	}
-	b := object{}
+	b := object{"az": nil, "node": nil, "component": nil}
 	if a.AvailabilityZones != nil {
 		b["az"] = strings(a.AvailabilityZones)
 	}
@@ -417,6 +421,14 @@ func set(b object, key string, value *string) {
 
 func text(b object, key, value string) {
 	if value != "" {
+		b[key] = value
+	}
+}
+
+// orNone writes nil where there is no value: within an object that means something as a whole only, what the spec leaves
+// out is not there. Where the cloud fills in a value of its own, the key is left out instead (text).
+func orNone(b object, key, value string) {
+	if b[key] = nil; value != "" {
 		b[key] = value
 	}
 }

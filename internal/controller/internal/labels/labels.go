@@ -11,13 +11,16 @@ import (
 	"servicestage.dev/operator/internal/external"
 )
 
-// Diff returns the path of every label that differs. The claim is not compared; without want nothing is.
+// maxLabels is how many labels a resource of the cloud may have.
+const maxLabels = 10
+
+// Diff returns the path of every label that differs. The operator's own are not compared; without want nothing is.
 func Diff(path string, want map[string]string, have []servicestage.Label) []string {
 	if want == nil {
 		return nil
 	}
 	left := toMap(have)
-	delete(left, external.LabelKey)
+	deleteOwn(left)
 	var paths []string
 	for key, value := range want {
 		if held, found := left[key]; !found || held != value {
@@ -43,6 +46,10 @@ func Merge(want map[string]string, have []servicestage.Label, claim external.Cla
 	}
 	if !claim.IsZero() {
 		merged[external.LabelKey] = claim.Token
+		// It is a courtesy, and gives way to the labels that someone asked for.
+		if delete(merged, external.OwnerKey); claim.Owner != "" && len(merged) < maxLabels {
+			merged[external.OwnerKey] = claim.Owner
+		}
 	}
 	list := make([]servicestage.Label, 0, len(merged))
 	for key, value := range merged {
@@ -62,7 +69,9 @@ func Update(path string, want map[string]string, have []servicestage.Label, chan
 	var list []servicestage.Label
 	switch {
 	case changes.Unmark:
-		list = slices.DeleteFunc(slices.Clone(have), func(l servicestage.Label) bool { return l.Key == external.LabelKey })
+		list = slices.DeleteFunc(slices.Clone(have), func(l servicestage.Label) bool {
+			return l.Key == external.LabelKey || l.Key == external.OwnerKey
+		})
 	case changes.Mark || changes.Within(path):
 		list = Merge(want, have, claim)
 	default:
@@ -74,15 +83,24 @@ func Update(path string, want map[string]string, have []servicestage.Label, chan
 // Claim returns the claim's token among labels, or "".
 func Claim(list []servicestage.Label) string { return toMap(list)[external.LabelKey] }
 
+// Owner returns who claimed, among labels, or "".
+func Owner(list []servicestage.Label) string { return toMap(list)[external.OwnerKey] }
+
 // Spec returns the labels as a spec says them: without the claim, and nil where there are none, since labels that are
 // not managed may come and go.
 func Spec(list []servicestage.Label) map[string]string {
 	m := toMap(list)
-	delete(m, external.LabelKey)
+	deleteOwn(m)
 	if len(m) == 0 {
 		return nil
 	}
 	return m
+}
+
+// deleteOwn takes the operator's own labels out.
+func deleteOwn(m map[string]string) {
+	delete(m, external.LabelKey)
+	delete(m, external.OwnerKey)
 }
 
 func toMap(list []servicestage.Label) map[string]string {

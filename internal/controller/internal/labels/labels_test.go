@@ -16,7 +16,11 @@ import (
 	"servicestage.dev/operator/internal/external"
 )
 
-var claim = external.Claim{Token: "token", MintedAt: time.Unix(0, 0)}
+var (
+	claim = external.Claim{Token: "token", MintedAt: time.Unix(0, 0)}
+	// owned tells who claims, too.
+	owned = external.Claim{Token: "token", MintedAt: time.Unix(0, 0), Owner: "shop_dev"}
+)
 
 // list makes labels of pairs of keys and values.
 func list(pairs ...string) []servicestage.Label {
@@ -39,6 +43,7 @@ func TestDiff(t *testing.T) {
 		{"none and none", map[string]string{}, nil, nil},
 		{"the claim is no difference", map[string]string{"a": "1"}, list(external.LabelKey, "token", "a", "1"), nil},
 		{"the claim alone", map[string]string{}, list(external.LabelKey, "token"), nil},
+		{"who claims is no difference", map[string]string{"a": "1"}, list(external.OwnerKey, "shop_dev", "a", "1"), nil},
 		{"another value", map[string]string{"a": "1"}, list("a", "2"), []string{"spec.labels[a]"}},
 		{"one is missing", map[string]string{"a": "1", "b": ""}, list("a", "1"), []string{"spec.labels[b]"}},
 		{"one too many", map[string]string{"a": "1"}, list("a", "1", "b", "2"), []string{"spec.labels[b]"}},
@@ -66,6 +71,12 @@ func TestMerge(t *testing.T) {
 		{"what is wanted replaces what is there", map[string]string{"a": "1"}, list("b", "2"), claim, list("a", "1", external.LabelKey, "token")},
 		{"what is not managed stays", nil, list("b", "2"), claim, list("b", "2", external.LabelKey, "token")},
 		{"another claim is replaced", nil, list(external.LabelKey, "theirs"), claim, list(external.LabelKey, "token")},
+		{"who claims", nil, list("b", "2"), owned, list("b", "2", external.LabelKey, "token", external.OwnerKey, "shop_dev")},
+		{"who claims is another now", nil, list(external.LabelKey, "theirs", external.OwnerKey, "theirs"), owned,
+			list(external.LabelKey, "token", external.OwnerKey, "shop_dev")},
+		{"who claims is not known", nil, list(external.OwnerKey, "theirs"), claim, list(external.LabelKey, "token")},
+		{"room for who claims", numbered(8), nil, owned, append(listed(8), list(external.LabelKey, "token", external.OwnerKey, "shop_dev")...)},
+		{"no room for who claims", numbered(9), nil, owned, append(listed(9), list(external.LabelKey, "token")...)},
 		{"sorted", map[string]string{"z": "1", "a": "2", "m": "3"}, nil, external.Claim{}, list("a", "2", "m", "3", "z", "1")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -76,8 +87,26 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// numbered are n labels.
+func numbered(n int) map[string]string {
+	labels := map[string]string{}
+	for i := range n {
+		labels[fmt.Sprint("k", i)] = "1"
+	}
+	return labels
+}
+
+// listed are the same as the cloud lists them.
+func listed(n int) []servicestage.Label {
+	var labels []servicestage.Label
+	for i := range n {
+		labels = append(labels, list(fmt.Sprint("k", i), "1")...)
+	}
+	return labels
+}
+
 func TestUpdate(t *testing.T) {
-	have := list("b", "2", external.LabelKey, "token")
+	have := list("b", "2", external.LabelKey, "token", external.OwnerKey, "shop_dev")
 	for _, tc := range []struct {
 		name    string
 		want    map[string]string
@@ -87,12 +116,12 @@ func TestUpdate(t *testing.T) {
 	}{
 		{"nothing differs", map[string]string{"b": "2"}, external.Changes{}, nil},
 		{"something else differs", nil, external.Changes{Paths: []string{"spec.description", "spec.labelsOfAnotherKind"}}, nil},
-		{"a label differs", map[string]string{"a": "1"}, external.Changes{Paths: []string{"spec.labels[a]"}}, list("a", "1", external.LabelKey, "token")},
+		{"a label differs", map[string]string{"a": "1"}, external.Changes{Paths: []string{"spec.labels[a]"}}, list("a", "1", external.LabelKey, "token", external.OwnerKey, "shop_dev")},
 		{"the claim is to be put on", nil, external.Changes{Mark: true}, have},
 		{"the claim is to be taken off", map[string]string{"a": "1"}, external.Changes{Unmark: true}, list("b", "2")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := Update("spec.labels", tc.want, have, tc.changes, claim)
+			got := Update("spec.labels", tc.want, have, tc.changes, owned)
 			if (got == nil) != (tc.list == nil) {
 				t.Fatalf("Update = %v, want %v", got, tc.list)
 			}
@@ -103,7 +132,7 @@ func TestUpdate(t *testing.T) {
 			}
 		})
 	}
-	if diff := cmp.Diff(list("b", "2", external.LabelKey, "token"), have); diff != "" {
+	if diff := cmp.Diff(list("b", "2", external.LabelKey, "token", external.OwnerKey, "shop_dev"), have); diff != "" {
 		t.Errorf("Update changed what it was given:\n%s", diff)
 	}
 }
@@ -114,6 +143,16 @@ func TestClaim(t *testing.T) {
 	}
 	if got := Claim(nil); got != "" {
 		t.Errorf("Claim of nothing = %q", got)
+	}
+}
+
+func TestOwner(t *testing.T) {
+	have := list("a", "1", external.LabelKey, "token", external.OwnerKey, "shop_dev")
+	if got := Owner(have); got != "shop_dev" {
+		t.Errorf("Owner = %q", got)
+	}
+	if diff := cmp.Diff(map[string]string{"a": "1"}, Spec(have)); diff != "" {
+		t.Errorf("Spec (-want +got):\n%s", diff)
 	}
 }
 

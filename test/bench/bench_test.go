@@ -1,0 +1,89 @@
+// Copyright The servicestage-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"servicestage.dev/operator/test/rig"
+)
+
+func TestCount(t *testing.T) {
+	call := func(method, operation, query string, status int) rig.Call {
+		return rig.Call{Method: method, Path: strings.ReplaceAll(operation, "{id}", "x"), Operation: method + " " + operation, Query: query, Status: status}
+	}
+	got := count([]rig.Call{
+		call("GET", "/v3/{project_id}/cas/environments", "limit=100&offset=200&order=asc&order_by=name", 200),
+		call("GET", "/v3/{project_id}/cas/environments", "environment_id=e&limit=100", 200),
+		call("GET", "/v3/{project_id}/cas/environments/{id}", "", 200),
+		call("GET", "/v3/{project_id}/cas/environments/{id}", "", 429),
+		call("POST", "/v3/{project_id}/cas/environments", "", 200),
+		call("GET", "/v3/projects", "name=region", 200),
+	})
+	if diff := cmp.Diff(calls{Lists: 1, Looks: 2, Writes: 1, Refused: 1, Logins: 1}, got); diff != "" {
+		t.Errorf("counted (-want +got):\n%s", diff)
+	}
+}
+
+func TestPerWindow(t *testing.T) {
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	var log []rig.Call
+	for _, c := range []struct {
+		after  time.Duration
+		status int
+	}{{0, 200}, {time.Second, 429}, {windowTime - 1, 200}, {windowTime, 200}, {2*windowTime + time.Second, 200}} {
+		log = append(log, rig.Call{Time: start.Add(c.after), Status: c.status})
+	}
+	want := []use{{accepted: 2, refused: 1}, {accepted: 1}, {accepted: 1}}
+	if diff := cmp.Diff(want, perWindow(log), cmp.AllowUnexported(use{})); diff != "" {
+		t.Errorf("windows (-want +got):\n%s", diff)
+	}
+}
+
+func TestPercentile(t *testing.T) {
+	var hundred []time.Duration
+	for i := range 100 {
+		hundred = append(hundred, time.Duration(100-i))
+	}
+	for percent, want := range map[int]time.Duration{1: 1, 50: 50, 99: 99, 100: 100} {
+		if got := percentile(hundred, percent); got != want {
+			t.Errorf("percentile %d is %d, want %d", percent, got, want)
+		}
+	}
+	if got := percentile([]time.Duration{7}, 99); got != 7 {
+		t.Errorf("of one it is %d, want 7", got)
+	}
+}
+
+// Counts gate, in the worst of the runs; times are told.
+func TestMissed(t *testing.T) {
+	b := &bench{sizes: []int{100}}
+	for run, calls := range []float64{1, 1.2} {
+		b.run = run + 1
+		b.record(figure{Metric: "P4", What: "calls", N: 100, Value: calls, Want: counted(1.1)})
+		b.record(figure{Metric: "P1", What: "seconds", N: 100, Value: 60, Want: atMost(1)})
+		b.record(figure{Metric: "P8", What: "share", Value: 0.5, Want: atLeast(0.95)})
+	}
+	err := b.missed()
+	if err == nil || !strings.Contains(err.Error(), "P4 with 100 objects: calls: 1.2") || strings.Contains(err.Error(), "P1") || strings.Contains(err.Error(), "P8") {
+		t.Errorf("missed: %v", err)
+	}
+}
+
+func TestParseRefusesAndSaysWhy(t *testing.T) {
+	for args, want := range map[string]string{
+		"-n=5":       `"5" is not a number of at least 50`,
+		"-n=many":    `"many" is not a number`,
+		"-only=P99":  "there is no such measurement; there are scale",
+		"everything": `unexpected argument "everything"`,
+	} {
+		if _, err := parse([]string{args}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+}
