@@ -5,6 +5,7 @@ package cloudclient
 
 import (
 	"math"
+	"math/rand/v2"
 	"time"
 )
 
@@ -38,22 +39,23 @@ func (b *bucket) delay(now time.Time, ahead int) time.Duration {
 	return blocked + time.Duration(math.Ceil(missing/b.rate*float64(time.Second)))
 }
 
-// Those who are sent away may come back overbooked times as late as the rate allows: some come later than they are told.
-// None is told a time that is more than maxPromise after its turn.
 const (
-	overbooked = 0.85
-	maxPromise = 5 * time.Minute
+	// overbooked is how late those who are sent away may come back, one after the other, as a part of what the rate asks for:
+	// some come later than they are told, and the rate may rise. Who comes too early is sent away again, which costs little.
+	overbooked = 0.5
+	// horizon is the time, after its turn, in which everybody comes back.
+	horizon = 30 * time.Second
 )
 
-// promise says when somebody whose turn is so far away is to come back, after all who were told so before. Of a bucket
+// promise says when somebody whose turn is so far away is to come back, after those who were told so before. Of a bucket
 // that is slow, there is always somebody who is held for its next token.
 func (b *bucket) promise(now time.Time, delay time.Duration) time.Duration {
-	at, latest := now.Add(delay), now.Add(delay+maxPromise)
+	at := now.Add(delay)
 	if b.promised.After(at) {
 		at = b.promised
 	}
-	if at.After(latest) {
-		at = latest
+	if at.Sub(now) > delay+horizon {
+		return delay + horizon/2 + rand.N(horizon/2) //nolint:gosec // jitter needs no secrecy
 	}
 	b.promised = at.Add(time.Duration(overbooked * float64(min(maxWait, time.Duration(float64(time.Second)/b.rate)))))
 	return at.Sub(now)
@@ -87,9 +89,11 @@ const (
 	// leastFound and mostFound bound the rate that is found, in requests per second.
 	leastFound, mostFound = 1.0 / 60, 1000
 	// least and most factors by which the rate is lowered.
-	sharply, gently = 0.1, 0.93
+	sharply, gently = 0.5, 0.93
 	// unmet is the time in which the rate is doubled, or so, while no limit was met.
 	unmet = 10 * time.Second
+	// atRest is how long nothing is sent where the calls before say nothing of the limit.
+	atRest = 10 * time.Second
 	// probing is by how much the rate rises above the last limit before it is taken for gone.
 	probing = 1.1
 )
@@ -144,7 +148,7 @@ func (a *adaptive) delay(now time.Time, ahead int) time.Duration {
 
 func (a *adaptive) take(now time.Time) {
 	a.refill(now)
-	if rest := now.Sub(a.taken); a.refusals == 0 && rest > a.window && rest.Seconds() > 2/a.rate {
+	if rest := now.Sub(a.taken); a.refusals == 0 && rest > max(2*a.window, atRest) {
 		a.since, a.answered = now, 0
 	}
 	a.taken = now

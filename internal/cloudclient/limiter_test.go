@@ -40,7 +40,7 @@ func TestLimiterDoesNotHoldCallersForLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A caller that is sent away takes nothing; the next one is to come somewhat later.
-	for _, want := range []time.Duration{2 * time.Second, 2850 * time.Millisecond, 3700 * time.Millisecond} {
+	for _, want := range []time.Duration{2 * time.Second, 2500 * time.Millisecond, 3 * time.Second} {
 		err := limiter.Wait(t.Context(), look)
 		if !clouderr.Is(err, clouderr.Throttled) || clouderr.RetryAfter(err) != want {
 			t.Fatalf("Wait = %v, want Throttled for %v", err, want)

@@ -76,9 +76,12 @@ type wait struct {
 // Intervals between tries, by class of error.
 var (
 	transientBackoff = &backoffPolicy{name: "transient", first: time.Second, most: 5 * time.Minute}
-	busyBackoff      = &backoffPolicy{name: "busy", first: 15 * time.Second, most: 2 * time.Minute}
-	pollBackoff      = &backoffPolicy{name: "poll", first: 2 * time.Second, most: 15 * time.Second}
-	absenceBackoff   = &backoffPolicy{name: "absence", first: 3 * time.Second, most: 12 * time.Second}
+	// throttledBackoff does not grow: the cloud, or the limiter in front of it, says when there is room.
+	throttledBackoff = &backoffPolicy{name: "throttled", first: time.Second, most: time.Second}
+
+	busyBackoff    = &backoffPolicy{name: "busy", first: 15 * time.Second, most: 2 * time.Minute}
+	pollBackoff    = &backoffPolicy{name: "poll", first: 2 * time.Second, most: 15 * time.Second}
+	absenceBackoff = &backoffPolicy{name: "absence", first: 3 * time.Second, most: 12 * time.Second}
 )
 
 // humanInterval is how often something is tried that a human has to mend, and may mend without touching the object.
@@ -239,7 +242,7 @@ func failed(f failure) outcome {
 	message := fmt.Sprintf("Cannot %s: %s.", f.doing, strings.TrimSuffix(clouderr.UserMessage(f.err), "."))
 	switch class {
 	case clouderr.Throttled:
-		return passing(f, class, v1alpha1.ReasonThrottled, message, wait{backoff: transientBackoff, atLeast: clouderr.RetryAfter(f.err)})
+		return passing(f, class, v1alpha1.ReasonThrottled, message, wait{backoff: throttledBackoff, atLeast: clouderr.RetryAfter(f.err)})
 	case clouderr.Busy:
 		reason := map[v1alpha1.OperationVerb]string{v1alpha1.OperationDelete: v1alpha1.ReasonDeleting}[f.verb]
 		return passing(f, class, orElse(reason, v1alpha1.ReasonUpdating), message, wait{backoff: busyBackoff, atLeast: clouderr.RetryAfter(f.err)})

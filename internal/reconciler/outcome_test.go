@@ -71,11 +71,11 @@ func TestFailedByClass(t *testing.T) {
 	}{
 		{
 			"Throttled waits at least as long as the cloud says", failure{err: cloudError(clouderr.Throttled, 42*time.Second)},
-			summary{"Throttled", "False/Throttled", "False/Throttled", "True/Throttled", "", "transient >= 42s", ""},
+			summary{"Throttled", "False/Throttled", "False/Throttled", "True/Throttled", "", "throttled >= 42s", ""},
 		},
 		{
 			"Throttled without a hint", failure{err: cloudError(clouderr.Throttled, 0)},
-			summary{"Throttled", "False/Throttled", "False/Throttled", "True/Throttled", "", "transient", ""},
+			summary{"Throttled", "False/Throttled", "False/Throttled", "True/Throttled", "", "throttled", ""},
 		},
 		{
 			"Transient", failure{err: cloudError(clouderr.Transient, 0)},
@@ -131,7 +131,7 @@ func TestFailedByClass(t *testing.T) {
 		},
 		{
 			"Throttled while looking at what was well", failure{err: cloudError(clouderr.Throttled, time.Minute), looking: true},
-			summary{"Throttled", "kept", "False/Throttled", "", "", "transient >= 1m0s", ""},
+			summary{"Throttled", "kept", "False/Throttled", "", "", "throttled >= 1m0s", ""},
 		},
 		{
 			"Forbidden while looking at what was well", failure{err: cloudError(clouderr.Forbidden, 0), looking: true},
