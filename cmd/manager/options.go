@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
 	"servicestage.dev/operator/internal/cloudclient/endpoint"
@@ -40,6 +42,11 @@ func parse(args []string) (*options, error) {
 	flags.BoolVar(&o.config.LeaderElection, "leader-elect", false, "Let one of several managers act; the others keep their caches warm.")
 	flags.StringVar(&o.config.LeaderElectionNamespace, "leader-election-namespace", "", "Namespace of the lease; the manager's own where empty.")
 	flags.Var((*list)(&o.config.WatchNamespaces), "watch-namespaces", "Namespaces to work in, separated by commas; all where left out.")
+	flags.StringVar(&o.config.LeaderElectionID, "leader-election-id", manager.LeaderElectionID, "Name of the lease, for managers that share the work of one cluster: each share has its own.")
+	flags.Func("watch-selector", "Labels of the objects to work on, as a label selector; all where left out. Others share the rest, each with its own --leader-election-id.", func(value string) (err error) {
+		o.config.Selector, err = labels.Parse(value)
+		return err
+	})
 	clusterAccounts := flags.Bool("cluster-accounts", true, "Serve ClusterCloudAccounts, which needs rights on them and on Namespaces in the whole cluster.")
 	flags.StringVar(&o.config.ClusterName, "cluster-name", "", "What this cluster is called in the cloud, in the label that says whose a resource is: up to 20 letters, digits, - and dots.")
 	flags.Var((*list)(&o.config.AllowEndpointHosts), "allow-endpoint-host", fmt.Sprintf(
@@ -68,6 +75,8 @@ func (o *options) validate(rest []string) error {
 		return fmt.Errorf("--list-interval is %s: it must be at least 5s, or 0 to list nothing", o.config.ListInterval)
 	case !clusterName.MatchString(o.config.ClusterName):
 		return fmt.Errorf("--cluster-name is %q: it must have at most 20 letters, digits, - and dots", o.config.ClusterName)
+	case o.config.LeaderElectionID == "":
+		return errors.New("--leader-election-id is empty: it names the lease")
 	case o.config.ResyncInterval < 5*time.Second:
 		return fmt.Errorf("--resync-interval is %s: it must be at least 5s", o.config.ResyncInterval)
 	case o.config.MaxConcurrentReconciles < 1:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"servicestage.dev/operator/internal/manager"
 )
@@ -23,8 +24,8 @@ func TestParse(t *testing.T) {
 		o := &options{
 			config: manager.Config{
 				MetricsAddress: ":8080", ProbeAddress: ":8081", ProfileAddress: "0", ListInterval: 30 * time.Second, ResyncInterval: 6 * time.Hour,
-				MaxConcurrentReconciles: 10,
-				GracePeriod:             20 * time.Second,
+				LeaderElectionID: manager.LeaderElectionID, MaxConcurrentReconciles: 10,
+				GracePeriod: 20 * time.Second,
 			},
 			logLevel: slog.LevelInfo, logFormat: "json", qps: 0, burst: 100,
 		}
@@ -32,6 +33,10 @@ func TestParse(t *testing.T) {
 			c(o)
 		}
 		return o
+	}
+	unsharded, err := labels.Parse("!shard")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, tc := range []struct {
 		args string
@@ -56,6 +61,9 @@ func TestParse(t *testing.T) {
 			o.config.ResyncInterval, o.config.MaxConcurrentReconciles, o.config.GracePeriod = 5*time.Second, 1, time.Minute
 		})},
 		{"--log-level=debug --log-format=text", defaults(func(o *options) { o.logLevel, o.logFormat = slog.LevelDebug, "text" })},
+		{"--watch-selector=!shard --leader-election-id=rest", defaults(func(o *options) {
+			o.config.Selector, o.config.LeaderElectionID = unsharded, "rest"
+		})},
 		{"--pprof-bind-address=127.0.0.1:6060", defaults(func(o *options) { o.config.ProfileAddress = "127.0.0.1:6060" })},
 		{"--kube-api-qps=7.5 --kube-api-burst=9", defaults(func(o *options) { o.qps, o.burst = 7.5, 9 })},
 	} {
@@ -113,6 +121,8 @@ func TestParseRefusesAndNamesTheFlag(t *testing.T) {
 		{"--leader-elect=perhaps", []string{"-leader-elect", "perhaps"}},
 		{"--kube-api-qps=-1", []string{"--kube-api-qps is -1", "must not be negative"}},
 		{"--kube-api-qps=fast", []string{"-kube-api-qps", "fast"}},
+		{"--leader-election-id=", []string{"--leader-election-id is empty"}},
+		{"--watch-selector=a=b=c", []string{"-watch-selector", "a=b=c"}},
 		{"--cluster-name=eu/1", []string{"--cluster-name is \"eu/1\"", "at most 20"}},
 		{"--nonsense", []string{"-nonsense"}},
 		{"serve", []string{`unexpected argument "serve"`}},

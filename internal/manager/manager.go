@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -57,6 +58,10 @@ type Config struct {
 	LeaderElection bool
 	// LeaderElectionNamespace holds the lease; the manager's own where empty.
 	LeaderElectionNamespace string
+	// LeaderElectionID is the name of the lease; LeaderElectionID of this package where empty.
+	LeaderElectionID string
+	// Selector of the objects to work on; all where nil.
+	Selector labels.Selector
 	// WatchNamespaces limits the manager to these; all where empty.
 	WatchNamespaces []string
 	// NoClusterAccounts lets the manager do without rights in the whole cluster: it neither reads ClusterCloudAccounts and
@@ -133,7 +138,7 @@ func options(cfg Config) ctrl.Options {
 		HealthProbeBindAddress:        cfg.ProbeAddress,
 		PprofBindAddress:              cfg.ProfileAddress,
 		LeaderElection:                cfg.LeaderElection,
-		LeaderElectionID:              LeaderElectionID,
+		LeaderElectionID:              cmp.Or(cfg.LeaderElectionID, LeaderElectionID),
 		LeaderElectionNamespace:       cfg.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		// A leader that was killed is followed within 17 seconds: the lease, and a try every two with client-go's jitter.
@@ -176,6 +181,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 		Recorder:                mgr.GetEventRecorder("servicestage-operator"),
 		Clock:                   clock.RealClock{},
 		ClusterName:             cfg.ClusterName,
+		Selector:                cfg.Selector,
 		ResyncInterval:          cfg.ResyncInterval,
 		MaxConcurrentReconciles: cfg.MaxConcurrentReconciles,
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -92,10 +93,17 @@ type Runtime struct {
 	Clock    clock.PassiveClock
 	// ClusterName tells in the cloud which cluster's objects these are; may be empty.
 	ClusterName string
+	// Selector of the objects that this manager works on, and others do not; all where nil.
+	Selector labels.Selector
 	// ResyncInterval of objects that name none themselves.
 	ResyncInterval time.Duration
 	// MaxConcurrentReconciles per kind.
 	MaxConcurrentReconciles int
+}
+
+// Serves says whether an object is this manager's to work on.
+func (rt Runtime) Serves(obj client.Object) bool {
+	return rt.Selector == nil || rt.Selector.Matches(labels.Set(obj.GetLabels()))
 }
 
 // Controller is a kind's loop, ready to be set up.

@@ -67,6 +67,11 @@ func (l *loop[O, R]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if !l.Serves(obj) { // it may have been before its labels changed
+		l.backoffs.reset(req.NamespacedName)
+		l.forget(req.NamespacedName)
+		return ctrl.Result{}, nil
+	}
 	before, ok := obj.DeepCopyObject().(O)
 	if !ok {
 		return ctrl.Result{}, fmt.Errorf("a copy of %T is no %T", obj, obj)

@@ -12,6 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -941,4 +942,31 @@ func TestConditionsKeepTheirTimeWhileTheyStayTheSame(t *testing.T) {
 			t.Errorf("%s moved from %s to %s without changing", c.Type, before[i].LastTransitionTime, c.LastTransitionTime)
 		}
 	}
+}
+
+// Managers that share a cluster's objects each work on their own; one that is given away is left as it is.
+func TestObjectsOfOthersAreLeftAlone(t *testing.T) {
+	w := newWorld(t, object())
+	mine, err := labels.Parse("shard=a")
+	must(t, err)
+	l, ok := w.loop.(*loop[*v1alpha1.Environment, thing])
+	if !ok {
+		t.Fatalf("the loop is a %T", w.loop)
+	}
+	l.Selector = mine
+	if wait := w.leave(); wait != 0 {
+		t.Errorf("the next pass is due after %s", wait)
+	}
+	w.called()
+	w.wrote()
+
+	w.edit(func(e *v1alpha1.Environment) { e.Labels = map[string]string{"shard": "a"} })
+	w.pass()
+	w.called("create dev")
+
+	w.edit(func(e *v1alpha1.Environment) { e.Labels = map[string]string{"shard": "b"} })
+	w.delete()
+	w.leave()
+	w.called()
+	w.wrote()
 }

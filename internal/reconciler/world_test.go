@@ -449,6 +449,14 @@ func (w *world) try() (ctrl.Result, error) {
 	return w.loop.Reconcile(w.t.Context(), ctrl.Request{NamespacedName: w.key})
 }
 
+// leave makes a pass over an object that is not the loop's, and returns how long the next one can wait.
+func (w *world) leave() time.Duration {
+	w.t.Helper()
+	result, err := w.try()
+	must(w.t, err)
+	return result.RequeueAfter
+}
+
 // pass makes a pass that must succeed, checks what holds after every pass, and returns how long the next one can wait.
 func (w *world) pass() time.Duration {
 	w.t.Helper()

@@ -38,6 +38,10 @@ func (r *accountReconciler[A]) Reconcile(ctx context.Context, req ctrl.Request) 
 		r.tries.forget(req.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if !r.Serves(obj) { // who does says in status what its users here go by
+		r.tries.forget(req.NamespacedName)
+		return ctrl.Result{}, nil
+	}
 	before, ok := obj.DeepCopyObject().(A)
 	if !ok {
 		return ctrl.Result{}, fmt.Errorf("a copy of %T is no %T", obj, obj)
