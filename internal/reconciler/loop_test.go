@@ -154,7 +154,7 @@ func TestGoneIsCreatedAgain(t *testing.T) {
 
 func TestGoneIsNotedBeforeItIsCreatedAgain(t *testing.T) {
 	w := newSettledWorld(t)
-	w.cloud.things = nil
+	w.cloud.things[0].name, w.cloud.things[0].id, w.cloud.things[0].claim = "other", "other", ""
 	w.clock.SetTime(now.Add(2 * time.Hour))
 	w.cloud.create = func(claim external.Claim) (*thing, *external.Operation, error) {
 		w.beforeStatus = func() error { return errors.New("killed") }
@@ -169,7 +169,7 @@ func TestGoneIsNotedBeforeItIsCreatedAgain(t *testing.T) {
 	w.delete()
 	w.pass()
 	w.called("find dev", "delete id-2")
-	w.isGone(0)
+	w.isGone(1)
 }
 
 func TestFailedLookKeepsReady(t *testing.T) {
