@@ -214,6 +214,21 @@ func TestTheUrgentComeFirst(t *testing.T) {
 	})
 }
 
+// A pass that looks before it changes something gets through a limit that is slower than a worker is held for a look.
+func TestAChangeFollowsALookUnderASlowLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewLimiter(RateLimit{}, SystemClock())
+		limiter.Refused(time.Now(), look.operation, 0, StatedLimit{"user", 10, time.Minute})
+		time.Sleep(2 * time.Minute)
+		if err := limiter.Wait(t.Context(), look); err != nil {
+			t.Fatal(err)
+		}
+		if err := limiter.Wait(t.Context(), turnOf("Create", http.MethodPost)); err != nil {
+			t.Errorf("the change after the look: %v", err)
+		}
+	})
+}
+
 // A limit that counts one API leaves the others alone; those of user and address are kept to together.
 func TestEachPolicyHasABucketOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -22,6 +22,9 @@ import (
 const (
 	// maxWait is how long a caller is held for its turn; whoever would wait longer is told when to come back.
 	maxWait = time.Second
+	// maxUrgent is how long a few are held that change something: what they looked at before used up the last token, and
+	// would use up the next one if they came back.
+	maxUrgent = 7 * time.Second
 	// maxHeld is how many looks are held for longer than briefly; whoever comes then is told when to come back. So a
 	// limit of one account does not hold up those who work for others.
 	maxHeld = 3
@@ -158,10 +161,10 @@ func (l *Limiter) Vacant(operation string) error {
 // full says whether a caller whose turn is as far away as this is not to be held.
 func (l *Limiter) full(t *turn, delay time.Duration) bool {
 	switch {
-	case t.patient:
+	case t.patient, delay <= briefly, t.urgency == urgent && delay <= maxWait:
 		return false
-	case t.urgency == urgent || delay <= briefly:
-		return delay > maxWait
+	case delay > maxUrgent, t.urgency != urgent && delay > maxWait:
+		return true
 	}
 	held := 0
 	for _, other := range l.waiting {
@@ -169,7 +172,7 @@ func (l *Limiter) full(t *turn, delay time.Duration) bool {
 			held++
 		}
 	}
-	return delay > maxWait || held >= maxHeld
+	return held >= maxHeld
 }
 
 // away sends a caller away until its turn comes, behind those who were sent away before.
