@@ -144,6 +144,15 @@ func (w *World) boot(ctx context.Context) error {
 	}
 	metrics := cloudclient.NewMetrics(prometheus.NewRegistry())
 	pool := account.NewPool(&account.Builder{Reader: w.API, Policy: policy, Metrics: metrics, Clock: w.Clock})
+	a := &v1alpha1.CloudAccount{}
+	if err := w.API.Get(ctx, client.ObjectKey{Namespace: Namespace, Name: "default"}, a); err != nil {
+		return err
+	}
+	_, version, err := pool.Rebuild(ctx, a)
+	if err != nil {
+		return err
+	}
+	pool.Accept(a, version)
 	accounts := account.NewResolver(w.API, pool)
 	w.Items = kieconfig.NewInventory(w.API)
 	environments, applications, components := environment.Definition(accounts, w.API), application.Definition(accounts, w.API, w.API), component.Definition(accounts, w.API)
