@@ -133,6 +133,7 @@ func accountRows() []fieldRow {
 		row("spec.projectID", "pattern", values("0a1b2c3d", "0A1B-2c"), values("", "a/b", "a_b")),
 		row("spec.projectID", "maxLength", text(64), text(65)),
 		row("spec.enterpriseProjectID", "maxLength", text(64), text(65)),
+		row("status.rateLimits", "maxItems", values(texts(32)), values(texts(33))),
 		row("spec.endpoints.iam", "maxLength", values(address(512)), values(address(513))),
 		row("spec.endpoints.servicestage", "maxLength", values(address(512)), values(address(513))),
 		row("spec.endpoints.cse", "maxLength", values(address(512)), values(address(513))),
