@@ -55,7 +55,7 @@ type bench struct {
 	// samples of a latency; windows of a rate limit that are counted after warmup of them.
 	samples, windows, warmup int
 	limit                    time.Duration
-	out                      string
+	out, pprof               string
 
 	began  time.Time
 	run    int
@@ -74,6 +74,7 @@ func parse(args []string) (*bench, error) {
 	flags.Int64Var(&b.seed, "seed", 1, "Seed of the simulated cloud.")
 	flags.IntVar(&b.workers, "workers", 10, "The manager's --max-concurrent-reconciles.")
 	flags.DurationVar(&b.interval, "interval", 0, "The manager's --list-interval; 0 is its default, or 5s with -quick.")
+	flags.StringVar(&b.pprof, "pprof", "", "Address that the manager of the scale measurement serves Go's profiles on, such as 127.0.0.1:6060.")
 	flags.StringVar(&b.out, "out", filepath.Join("bin", "bench.json"), "File that the raw figures are written to.")
 	if err := flags.Parse(args); err != nil {
 		return nil, err

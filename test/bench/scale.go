@@ -105,7 +105,11 @@ func (s *scaled) floor(ctx context.Context) error {
 
 // burst creates all objects at once and waits until all are Ready.
 func (s *scaled) burst(ctx context.Context) (err error) {
-	if s.manager, err = s.startAndAwaitAccount(ctx); err != nil {
+	var profiles []string
+	if s.pprof != "" {
+		profiles = append(profiles, "--pprof-bind-address="+s.pprof)
+	}
+	if s.manager, err = s.startAndAwaitAccount(ctx, profiles...); err != nil {
 		return err
 	}
 	idle, err := s.gauge(ctx, s.manager, "process_resident_memory_bytes")
