@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -233,7 +234,7 @@ func (s *scaled) newcomers(ctx context.Context) error {
 	var toCall []time.Duration
 	for _, c := range log {
 		var body struct{ Name string }
-		if c.Method != "POST" || json.Unmarshal(c.Body, &body) != nil {
+		if c.Method != http.MethodPost || json.Unmarshal(c.Body, &body) != nil {
 			continue
 		}
 		if at, ok := created[body.Name]; ok {
