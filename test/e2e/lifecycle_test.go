@@ -61,8 +61,8 @@ var _ = Describe("Environments and Applications", func() {
 		Expect(w.sim.List(ctx, applications)).To(BeEmpty())
 	}, SpecTimeout(2*time.Minute))
 
-	It("cost few calls and writes, and none at rest", func(ctx context.Context) {
-		w := newWorld(ctx)
+	It("cost few calls and writes, and none at rest but lists", func(ctx context.Context) {
+		w := newWorld(ctx, withoutLists)
 		w.applyAccount(ctx, keys)
 		Eventually(accountReady(ctx, w.namespace)).WithContext(ctx).Should(BeTrue())
 		Expect(w.sim.ResetCalls(ctx)).To(Succeed())
@@ -96,7 +96,7 @@ var _ = Describe("Environments and Applications", func() {
 	}, SpecTimeout(time.Minute))
 
 	It("wait for what they refer to without polling the cloud", func(ctx context.Context) {
-		w := newWorld(ctx)
+		w := newWorld(ctx, withoutLists)
 		w.applyAccount(ctx, keys)
 		Eventually(accountReady(ctx, w.namespace)).WithContext(ctx).Should(BeTrue())
 		Expect(w.sim.ResetCalls(ctx)).To(Succeed())

@@ -73,6 +73,9 @@ func newWorldWithoutManager(ctx context.Context) *world {
 	return w
 }
 
+// withoutLists makes every call that is made one that an object caused.
+const withoutLists = "--list-interval=0"
+
 // startManager starts a manager, which is stopped after the spec; it must then end cleanly.
 func (w *world) startManager(ctx context.Context, args ...string) {
 	GinkgoHelper()
