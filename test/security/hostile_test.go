@@ -165,11 +165,13 @@ func drip(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// memory is what the manager occupies, in bytes, as its metrics say.
-func (w *world) memory(ctx context.Context) int64 {
+// memory is what the manager occupies, in bytes, as its metrics say. They are served a moment after the probes.
+func (w *world) memory(ctx context.Context) (bytes int64) {
 	GinkgoHelper()
-	bytes, err := w.residentMemory(ctx)
-	Expect(err).NotTo(HaveOccurred())
+	Eventually(func() (err error) {
+		bytes, err = w.residentMemory(ctx)
+		return err
+	}).WithContext(ctx).Should(Succeed())
 	return bytes
 }
 
