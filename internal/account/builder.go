@@ -68,6 +68,9 @@ type inputs struct {
 // read reads the account's Secret and certificates.
 func (b *Builder) read(ctx context.Context, account Object) (*inputs, error) {
 	ref := account.SecretReference()
+	if err := valuefrom.CheckName("spec.credentials.secretRef", "Secret", ref.Name); err != nil {
+		return nil, asConfigError(err)
+	}
 	secret := &corev1.Secret{}
 	err := b.Reader.Get(ctx, types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, secret)
 	if apierrors.IsNotFound(err) {
@@ -120,13 +123,18 @@ func (b *Builder) trust(ctx context.Context, account Object) (bundle string, ins
 			return "", a.Spec.TLS.InsecureSkipVerify, "", nil
 		}
 		bundle, version, err = valuefrom.Read(ctx, b.Reader, account.GetNamespace(), "spec.tls.caBundleRef", *a.Spec.TLS.CABundleRef)
-		if wait := (*external.WaitError)(nil); errors.As(err, &wait) {
-			return "", false, "", &ConfigError{Waiting: true, Message: wait.Message}
-		}
-		return bundle, false, version, err
+		return bundle, false, version, asConfigError(err)
 	default:
 		return "", false, "", fmt.Errorf("%T is no account", account)
 	}
+}
+
+// asConfigError turns what a reference waits for into what is wrong with the account. Other errors stay as they are.
+func asConfigError(err error) error {
+	if wait := (*external.WaitError)(nil); errors.As(err, &wait) {
+		return &ConfigError{Waiting: !wait.Stalled, Message: wait.Message}
+	}
+	return err
 }
 
 // build makes the session. The function is told when the cloud's rate limits have changed.

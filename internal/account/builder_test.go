@@ -108,6 +108,14 @@ func TestRefusedAccounts(t *testing.T) {
 			[]string{"spec.credentials.secretRef", `no Secret "nowhere" in namespace team`, "create it with the keys accessKey and secretKey"},
 		},
 		{
+			"a Secret whose name has a slash", func(a *v1alpha1.CloudAccount) { a.Spec.Credentials.SecretRef.Name = "../../other/secrets/keys" }, false,
+			[]string{"spec.credentials.secretRef", `no Secret can be called "../../other/secrets/keys"`, "may not contain '/'", "correct the name"},
+		},
+		{
+			"a CA bundle whose name has a slash", func(a *v1alpha1.CloudAccount) { a.Spec.TLS = selects("other/trust", "ca.crt") }, false,
+			[]string{"spec.tls.caBundleRef", `no ConfigMap can be called "other/trust"`, "may not contain '/'"},
+		},
+		{
 			"an endpoint that is not allowed", func(a *v1alpha1.CloudAccount) { a.Spec.Endpoints.IAM = "https://iam.evil.example.com" }, false,
 			[]string{"spec.endpoints.iam", "iam.evil.example.com", "--allow-endpoint-host"},
 		},

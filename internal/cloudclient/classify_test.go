@@ -201,6 +201,9 @@ func TestParseFault(t *testing.T) {
 
 func FuzzParseFault(f *testing.F) {
 	f.Add(`{"error":{"code":401,"message":"m"}}`)
+	for _, seed := range []string{"", "null", "{}", "[", "<html>", `{"error":{}}`, `{"error":"text"}`, `{"error":` + strings.Repeat("[", 20000)} {
+		f.Add(seed)
+	}
 	f.Add(`{"error_code":"APIG.0308","error_msg":"policy user over ratelimit,limit:1,time:1 day"}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		for _, status := range []int{301, 401, 404, 429, 500} {

@@ -185,6 +185,33 @@ func TestRepliesAreBoundedAfterDecompression(t *testing.T) {
 	}
 }
 
+// blanks is a body of 64 MiB or more that counts what is read of it.
+type blanks struct{ read int }
+
+func (b *blanks) Read(into []byte) (int, error) {
+	if b.read >= 8*maxReply {
+		return 0, io.EOF
+	}
+	for i := range into {
+		into[i] = ' '
+	}
+	b.read += len(into)
+	return len(into), nil
+}
+
+func TestNoMoreThanTheBoundIsRead(t *testing.T) {
+	for status, bound := range map[int]int{200: maxReply + 1, 400: maxErrorReply} {
+		body := &blanks{}
+		got, err := readReply(&http.Response{StatusCode: status, Body: io.NopCloser(body)})
+		if body.read > bound || len(got.body) > bound {
+			t.Errorf("%d: %d bytes were read and %d kept, want at most %d", status, body.read, len(got.body), bound)
+		}
+		if errors.Is(err, errTooLarge) != got.success() {
+			t.Errorf("%d: the error is %v", status, err)
+		}
+	}
+}
+
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	stranger := newFakeCloud(t, replyWith(200, `{"id":"e1"}`))
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -574,6 +601,37 @@ func TestQuotedBodiesKeepTheirSecrets(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "I got") || strings.Contains(err.Error(), core) {
 			t.Errorf("%s: Do = %v, want the cloud's words without the secret", name, err)
 		}
+	}
+}
+
+// A token that another call has replaced meanwhile is still good for others.
+func TestATokenThatWasReplacedStaysIn(t *testing.T) {
+	clock := newFakeClock()
+	iam := newTokenCloud(clock)
+	var client *Client
+	cloud := newFakeCloud(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPut {
+			iam.handle(w, r)
+			return
+		}
+		clock.advance(23 * time.Hour) // due for renewal
+		if err := client.Do(r.Context(), get(nil)); err != nil {
+			t.Error(err)
+		}
+		replyWith(400, `{"error_code":"X.1","error_msg":"I got `+r.Header.Get("X-Auth-Token")+`"}`)(w, r)
+	})
+	client = cloud.client(t, withUser, withClock(clock))
+	if err := client.Do(t.Context(), get(nil)); err != nil {
+		t.Fatal(err)
+	}
+	request := post()
+	request.Method = http.MethodPut
+	err := client.Do(t.Context(), request)
+	if err == nil || !strings.Contains(err.Error(), "I got") || strings.Contains(err.Error(), "TOKEN-") {
+		t.Errorf("Do = %v, want the cloud's words without the token", err)
+	}
+	if got := iam.loginCount(); got != 2 {
+		t.Errorf("%d logins, want 2", got)
 	}
 }
 

@@ -8,9 +8,11 @@ package valuefrom
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -79,6 +81,9 @@ func Read(ctx context.Context, reader client.Reader, namespace, field string, so
 }
 
 func get(ctx context.Context, reader client.Reader, key types.NamespacedName, into client.Object, field, kind string) error {
+	if err := CheckName(field, kind, key.Name); err != nil {
+		return err
+	}
 	err := reader.Get(ctx, key, into)
 	if apierrors.IsNotFound(err) {
 		return missing(external.NotFound, "%s: there is no %s %q in namespace %s", field, kind, key.Name, key.Namespace)
@@ -87,6 +92,19 @@ func get(ctx context.Context, reader client.Reader, key types.NamespacedName, in
 		return fmt.Errorf("%s: read %s %s: %w", field, kind, key, err)
 	}
 	return nil
+}
+
+// CheckName returns an *external.WaitError that names the field where nothing can be called so, as with a slash. Clients
+// refuse such a name with an error that reads like the API server's trouble, which passes by itself; this one does not.
+func CheckName(field, kind, name string) error {
+	problems := content.IsPathSegmentName(name)
+	if len(problems) == 0 {
+		return nil
+	}
+	return &external.WaitError{
+		Cause: external.WaitForReference, Reason: external.NotFound, Stalled: true,
+		Message: fmt.Sprintf("%s: no %s can be called %q: a name %s; correct the name", field, kind, name, strings.Join(problems, " and ")),
+	}
 }
 
 func missing(reason external.WaitReason, format string, args ...any) error {

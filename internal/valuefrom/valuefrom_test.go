@@ -45,6 +45,7 @@ func TestRead(t *testing.T) {
 		source          v1alpha1.ValueSource
 		want, uid       string
 		waits           string
+		stalled         bool
 	}{
 		{name: "a Secret, byte for byte", source: fromSecret("db", "password"), want: "s3cret\n", uid: "secret-uid/"},
 		{name: "an empty value is a value", source: fromSecret("db", "empty"), want: "", uid: "secret-uid/"},
@@ -54,6 +55,10 @@ func TestRead(t *testing.T) {
 		{name: "no such ConfigMap", source: fromConfigMap("other", "host"), waits: `spec.x: there is no ConfigMap "other" in namespace team`},
 		{name: "no such key in the ConfigMap", source: fromConfigMap("db", "password"), waits: `spec.x: ConfigMap "db" has no key "password"`},
 		{name: "another namespace's", namespace: "others", source: fromSecret("db", "password"), waits: `spec.x: there is no Secret "db" in namespace others`},
+		{
+			name: "a name that leads elsewhere", source: fromSecret("../../others/secrets/db", "password"), stalled: true,
+			waits: `spec.x: no Secret can be called "../../others/secrets/db": a name may not contain '/'; correct the name`,
+		},
 		{name: "nothing selected", waits: "spec.x: set one of configMapKeyRef and secretKeyRef"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -69,8 +74,8 @@ func TestRead(t *testing.T) {
 				return
 			}
 			var wait *external.WaitError
-			if !errors.As(err, &wait) || wait.Message != tc.waits || wait.Cause != external.WaitForReference || wait.Reason != external.NotFound {
-				t.Errorf("Read returned %#v, want a wait with %q", err, tc.waits)
+			if !errors.As(err, &wait) || wait.Message != tc.waits || wait.Cause != external.WaitForReference || wait.Reason != external.NotFound || wait.Stalled != tc.stalled {
+				t.Errorf("Read returned %#v, want a wait with %q, stalled %t", err, tc.waits, tc.stalled)
 			}
 			if value != "" || version != "" {
 				t.Errorf("Read = %q, %q with an error", value, version)

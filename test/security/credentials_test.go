@@ -6,12 +6,16 @@ package security
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	gomegatypes "github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/test/rig"
@@ -19,6 +23,9 @@ import (
 
 // soon is how quickly a change of credentials must have its effect.
 const soon = 5 * time.Second
+
+// accountLooks counts how often accounts were looked at.
+const accountLooks = `controller_runtime_reconcile_total{controller="cloudaccount"`
 
 var _ = Describe("Credentials", func() {
 	var (
@@ -55,15 +62,14 @@ var _ = Describe("Credentials", func() {
 		setDescription(ctx, environment[0], "while the keys are wrong")
 		Eventually(w.told(ctx, account[0], "CredentialsNotReady")).WithContext(ctx).WithTimeout(soon).Should(BeTrue())
 		Eventually(w.told(ctx, environment[0], "")).WithContext(ctx).Should(BeTrue())
-		requests := 0
-		calls, err := w.sim.Calls(ctx)
+
+		By("Having the account looked at once more, with the same keys")
+		looks, err := w.sumOfMetric(ctx, accountLooks)
 		Expect(err).NotTo(HaveOccurred())
-		for _, call := range calls {
-			if call.Account == "WRONGKEY" {
-				requests++
-			}
-		}
-		Expect(requests).To(Equal(1), "calls with the wrong key")
+		nudged := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"`+v1alpha1.PausedAnnotation+`":"false"}}}`))
+		Expect(k8s.Patch(ctx, account[0], nudged)).To(Succeed())
+		Eventually(func() (float64, error) { return w.sumOfMetric(ctx, accountLooks) }).WithContext(ctx).Should(BeNumerically(">", looks))
+		Expect(w.callsWith(ctx, "WRONGKEY")).To(HaveExactElements(aTry()), "calls with the wrong key")
 		w.setKeys(ctx, old)
 		Eventually(w.described(ctx, "while the keys are wrong")).WithContext(ctx).WithTimeout(soon).Should(BeTrue())
 	}, SpecTimeout(time.Minute))
@@ -72,6 +78,7 @@ var _ = Describe("Credentials", func() {
 		Expect(w.sim.Accounts(ctx, accountOf(rotate))).To(Succeed())
 		setDescription(ctx, environment[0], "revoked")
 		Eventually(w.told(ctx, account[0], "CredentialsNotReady")).WithContext(ctx).WithTimeout(soon).Should(BeTrue())
+		Expect(w.callsWith(ctx, old.AccessKey)).NotTo(ContainElement(aTry()), "a refused key is not tried again")
 		Expect(w.sim.ResetCalls(ctx)).To(Succeed())
 		apply(ctx, w.namespace, manifest("Environment", "late", "{vpcID: vpc-1}"))
 		late := &unstructured.Unstructured{}
@@ -79,7 +86,7 @@ var _ = Describe("Credentials", func() {
 		late.SetNamespace(w.namespace)
 		late.SetName("late")
 		Eventually(w.told(ctx, late, v1alpha1.ReasonCredentialsNotReady)).WithContext(ctx).WithTimeout(soon).Should(BeTrue())
-		Expect(w.sim.Calls(ctx)).To(BeEmpty(), "a refused key is not tried again")
+		Expect(w.sim.Calls(ctx)).To(BeEmpty(), "a refused key is not used again")
 	}, SpecTimeout(time.Minute))
 
 	It("that are deleted first leave deletions possible, and after a restart clearly blocked", func(ctx context.Context) {
@@ -113,6 +120,19 @@ func (w *world) setKeys(ctx context.Context, keys rig.Keys) {
 	GinkgoHelper()
 	apply(ctx, w.namespace, `{kind: Secret, apiVersion: v1, metadata: {name: keys}, stringData: {accessKey: "{accessKey}", secretKey: "{secretKey}"}}`,
 		"{accessKey}", keys.AccessKey, "{secretKey}", keys.SecretKey)
+}
+
+// callsWith lists the calls that named an access key.
+func (w *world) callsWith(ctx context.Context, key string) []rig.Call {
+	GinkgoHelper()
+	calls, err := w.sim.Calls(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	return slices.DeleteFunc(calls, func(call rig.Call) bool { return call.Account != key })
+}
+
+// aTry is the call by which an account tries its keys.
+func aTry() gomegatypes.GomegaMatcher {
+	return And(HaveField("Operation", "GET /v3/{project_id}/cas/environments"), HaveField("Query", "limit=1"))
 }
 
 // accounts returns a function that lists the access keys of all calls.

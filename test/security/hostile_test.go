@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -164,26 +165,36 @@ func drip(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// memory is what the manager occupies, in bytes, as its metrics say.
-func (w *world) memory(ctx context.Context) int64 {
+// memory is what the manager occupies, in bytes, as its metrics say. They are served a moment after the probes.
+func (w *world) memory(ctx context.Context) (bytes int64) {
 	GinkgoHelper()
-	bytes, err := w.residentMemory(ctx)
-	Expect(err).NotTo(HaveOccurred())
+	Eventually(func() (err error) {
+		bytes, err = w.residentMemory(ctx)
+		return err
+	}).WithContext(ctx).Should(Succeed())
 	return bytes
 }
 
 func (w *world) residentMemory(ctx context.Context) (int64, error) {
-	metrics, err := w.manager.Metrics(ctx)
-	if err != nil {
-		return 0, err
+	bytes, err := w.sumOfMetric(ctx, "process_resident_memory_bytes")
+	if err == nil && bytes == 0 {
+		err = errors.New("the manager does not say what memory it occupies")
 	}
+	return int64(bytes), err
+}
+
+// sumOfMetric adds up the manager's series that begin so.
+func (w *world) sumOfMetric(ctx context.Context, series string) (float64, error) {
+	metrics, err := w.manager.Metrics(ctx)
+	sum := 0.0
 	for line := range strings.Lines(metrics) {
-		if value, found := strings.CutPrefix(line, "process_resident_memory_bytes "); found {
-			bytes, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-			return int64(bytes), err
+		if strings.HasPrefix(line, series) {
+			value, parseErr := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:]), 64)
+			err = errors.Join(err, parseErr)
+			sum += value
 		}
 	}
-	return 0, fmt.Errorf("the manager does not say what memory it occupies")
+	return sum, err
 }
 
 // watchMemory keeps the highest of many looks at the manager's memory, until what it returns is called.

@@ -4,10 +4,12 @@
 package endpoint
 
 import (
+	"net"
 	"strings"
 	"testing"
 
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
+	"servicestage.dev/operator/internal/cloudclient/endpoint/endpointtest"
 )
 
 func mustPolicy(t testing.TB, patterns ...string) *Policy {
@@ -157,6 +159,10 @@ func TestTold(t *testing.T) {
 	}
 	if policy.Check("https://192.168.0.169:30110") == nil {
 		t.Error("what the cloud told is allowed to others, too")
+	}
+	dial := told.DialContext(&net.Dialer{Resolver: endpointtest.ResolverAnswering("127.0.0.1")})
+	if _, err := dial(t.Context(), "tcp", "engine.internal:30100"); !clouderr.Is(err, clouderr.Invalid) || !strings.Contains(err.Error(), "loopback") {
+		t.Errorf("dialling a host that the cloud told and that leads to loopback: %v, want a refusal", err)
 	}
 	for _, address := range []string{"https://169.254.169.254", "https://[fd00:ec2::254]:443", "https://*.internal", "192.168.0.169", "https://", "https://2130706433"} {
 		if _, err := policy.Told([]string{address}); !clouderr.Is(err, clouderr.Invalid) {

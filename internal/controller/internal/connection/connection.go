@@ -177,6 +177,9 @@ func (k Finder) direct(ctx context.Context, live client.Reader, obj *v1alpha1.Ki
 	config.Account, config.UserAgent, config.Metrics = c.Label, k.UserAgent, k.Metrics
 	version := ""
 	if source.name != "" {
+		if err := valuefrom.CheckName(source.field, "Secret", source.name); err != nil {
+			return nil, err
+		}
 		secret := &corev1.Secret{}
 		err := live.Get(ctx, types.NamespacedName{Namespace: obj.Namespace, Name: source.name}, secret)
 		if apierrors.IsNotFound(err) {

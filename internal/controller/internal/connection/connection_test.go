@@ -8,8 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
+	"servicestage.dev/operator/internal/cloudclient/kie"
 	"servicestage.dev/operator/internal/external"
 )
 
@@ -48,6 +52,15 @@ func TestExplain(t *testing.T) {
 	}
 	if err := (&Connection{}).Explain(clouderr.New(clouderr.Unauthorized, "wrong"), false); !clouderr.Is(err, clouderr.Unauthorized) {
 		t.Errorf("a refused account: %v", err)
+	}
+}
+
+func TestALoginWhoseNameLeadsElsewhereIsNotRead(t *testing.T) {
+	source := passwordSource{field: "spec.authSecretRef", name: "../../other/secrets/login"}
+	_, err := Finder{}.direct(t.Context(), fake.NewFakeClient(), &v1alpha1.KieConfig{}, &Connection{}, kie.Config{}, source)
+	var wait *external.WaitError
+	if !errors.As(err, &wait) || !wait.Stalled || !strings.HasPrefix(wait.Message, `spec.authSecretRef: no Secret can be called "../../other/secrets/login"`) {
+		t.Errorf("the error is %v, want one that names the field and the name", err)
 	}
 }
 
