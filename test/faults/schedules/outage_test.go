@@ -28,7 +28,7 @@ func TestOutage(t *testing.T) {
 		{"Environment", "no connection", 200}, {"Environment", "503", 200},
 		// Each look at an engine lists them all.
 		{"MicroserviceEngine", "no connection", 40}, {"MicroserviceEngine", "503", 40},
-		{"KieConfig", "no connection", 200}, {"KieConfig", "503", 200},
+		{"KieConfig", "no connection", 20}, {"KieConfig", "503", 20},
 	} {
 		t.Run(of.kind+"/"+of.name, func(t *testing.T) {
 			if testing.Short() && of.name != "503" {

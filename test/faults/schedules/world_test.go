@@ -191,6 +191,8 @@ type world struct {
 type chance struct {
 	*rand.Rand
 	cloud, api, stale, crash float64
+	// honest lists leave nothing out.
+	honest bool
 }
 
 func (c *chance) happens(p float64) bool { return c != nil && c.Float64() < p }
@@ -394,6 +396,7 @@ func (w *world) engineFront(engineID string, engine http.Handler) http.Handler {
 		var drawn *chance
 		if w.chance != nil {
 			drawn = new(*w.chance)
+			drawn.honest = !*lies
 			drawn.Rand = rand.New(rand.NewPCG(uint64(w.seed)<<20+uint64(again), said.Sum64()))
 		}
 		w.carry(rw, r, drawn, engine)
@@ -446,7 +449,7 @@ func (c *chance) fault(r *http.Request) cloudsim.Fault {
 		{Action: cloudsim.FaultStatus, Status: http.StatusTooManyRequests, Body: []byte(`{"error_code":"APIGW.0308","error_msg":"The throttling threshold has been reached: policy user over ratelimit,limit:100,time:1 minute"}`)},
 		{Action: cloudsim.FaultGarbage},
 	}
-	if r.Method == http.MethodGet { // lists that leave out what there is
+	if r.Method == http.MethodGet && !c.honest { // lists that leave out what there is
 		kinds = append(kinds, cloudsim.Fault{Action: cloudsim.FaultEmptyList}, cloudsim.Fault{Action: cloudsim.FaultTruncatedList, Keep: 1})
 	}
 	f := kinds[c.IntN(len(kinds))]
