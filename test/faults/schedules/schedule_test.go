@@ -36,7 +36,7 @@ import (
 var (
 	seed = flag.Int64("seed", 1, "seed of the first schedule; each further one has the next")
 	lies = flag.Bool("lies", false, "engines' lists of items leave some out, too: a limit of the operator, see docs/reliability.md")
-	runs = flag.Int("schedules", 200, "how many schedules to run")
+	runs = flag.Int("schedules", 120, "how many schedules to run")
 
 	table report.Table
 )
