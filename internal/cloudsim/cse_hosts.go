@@ -99,10 +99,14 @@ func (h *engineHosts) listen(id string, component http.Handler) *engineListener 
 	if h.server.Quirks().PlainEngines {
 		scheme = "http"
 	}
+	handler := h.server.engineHandler(id, component)
+	if front := h.server.options.EngineFront; front != nil {
+		handler = front(id, handler)
+	}
 	l := &engineListener{
 		url: fmt.Sprintf("%s://%s", scheme, listener.Addr()),
 		server: &http.Server{
-			Handler: h.server.engineHandler(id, component), ReadHeaderTimeout: 10 * time.Second,
+			Handler: handler, ReadHeaderTimeout: 10 * time.Second,
 			// Clients that do not trust the certificate are nothing to report.
 			ErrorLog: log.New(io.Discard, "", 0),
 		},

@@ -5,6 +5,7 @@ package cloudsim
 
 import (
 	"maps"
+	"net/http"
 	"time"
 )
 
@@ -61,6 +62,8 @@ type Options struct {
 	// EngineHost is the address that the engines' own listeners bind to and publish, each on a port of its own; "" takes
 	// DefaultEngineHost.
 	EngineHost string
+	// EngineFront stands before both addresses of every engine, as the network does; nil lets everything through.
+	EngineFront func(engineID string, next http.Handler) http.Handler
 	// CallLogSize bounds the call log in entries, the oldest going first; 0 takes one million.
 	CallLogSize int
 }

@@ -55,6 +55,8 @@ type Feed[F Fingerprint[F], L Lister[F]] struct {
 	written []int64
 	// changed is closed, and replaced, with every change of the above that somebody may wait for.
 	changed chan struct{}
+	// rests is what changed was when the poller last came to rest: it rests as long as the two are the same.
+	rests chan struct{}
 }
 
 // Query is what an object wants to know.
@@ -249,8 +251,16 @@ func (f *Feed[F, L]) poll(ctx context.Context) {
 		next, pause := f.next()
 		changed := f.changed
 		if next == nil {
+			due, stop := f.timer(pause) // with the lock: whoever finds the poller at rest may move the clock
+			f.rests = changed
+			f.inv.rested.Broadcast()
 			f.inv.mu.Unlock()
-			f.rest(ctx, pause, changed)
+			select {
+			case <-ctx.Done():
+			case <-changed:
+			case <-due:
+			}
+			stop()
 			continue
 		}
 		var listing context.Context
@@ -263,19 +273,13 @@ func (f *Feed[F, L]) poll(ctx context.Context) {
 	}
 }
 
-// rest waits for the time to pass, or for a change; 0 is for ever.
-func (f *Feed[F, L]) rest(ctx context.Context, pause time.Duration, changed <-chan struct{}) {
-	var due <-chan time.Time
-	if pause > 0 {
-		timer := f.inv.clock.NewTimer(pause)
-		defer timer.Stop()
-		due = timer.C()
+// timer returns what tells when a time has passed; 0 is never.
+func (f *Feed[F, L]) timer(pause time.Duration) (<-chan time.Time, func()) {
+	if pause == 0 {
+		return nil, func() {}
 	}
-	select {
-	case <-ctx.Done():
-	case <-changed:
-	case <-due:
-	}
+	timer := f.inv.clock.NewTimer(pause)
+	return timer.C(), func() { timer.Stop() }
 }
 
 // next says which list to make now, or how long to wait for the next; 0 is until something changes. Called with the lock.

@@ -95,6 +95,8 @@ type Inventory[F Fingerprint[F], L Lister[F]] struct {
 	stagger rate.Limit
 
 	mu sync.Mutex
+	// rested is told whenever a poller rests, and whenever there is one less to wait for.
+	rested *sync.Cond
 	// ctx is set while the manager runs.
 	ctx     context.Context
 	pollers sync.WaitGroup
@@ -125,6 +127,7 @@ func New[F Fingerprint[F], L Lister[F]](o Options) *Inventory[F, L] {
 		clock: o.Clock, wait: o.Wait, spread: o.Spread, polled: o.Polled, stagger: rate.Every(o.Stagger),
 		feeds: map[string]*Feed[F, L]{}, objects: map[Object]*subscription[F, L]{}, wake: func(Object, time.Duration) {},
 	}
+	inv.rested = sync.NewCond(&inv.mu)
 	if inv.clock == nil {
 		inv.clock = clock.RealClock{}
 	}
@@ -179,6 +182,7 @@ func (inv *Inventory[F, L]) Start(ctx context.Context) error {
 	<-ctx.Done()
 	inv.mu.Lock()
 	inv.ctx = nil
+	inv.rested.Broadcast()
 	inv.mu.Unlock()
 	inv.pollers.Wait()
 	return nil
@@ -262,6 +266,7 @@ func (inv *Inventory[F, L]) leave(object Object) {
 		return
 	}
 	delete(inv.feeds, f.key)
+	inv.rested.Broadcast()
 	if f.cancel != nil {
 		f.cancel()
 	}
@@ -299,6 +304,29 @@ func (inv *Inventory[F, L]) Touch(object Object) {
 	if s := inv.objects[object]; s != nil {
 		s.moved = true
 	}
+}
+
+// Quiet waits until every poller rests: no list is under way, and none is to be made before the time goes on or something
+// changes. It is for those who move the clock. Under a list that waits for changes, it waits as long.
+func (inv *Inventory[F, L]) Quiet() {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	for inv.busy() {
+		inv.rested.Wait()
+	}
+}
+
+// busy says whether a poller has something to do. Called with the lock.
+func (inv *Inventory[F, L]) busy() bool {
+	if inv.ctx == nil {
+		return false
+	}
+	for _, f := range inv.feeds {
+		if due, _ := f.next(); due != nil || f.rests != f.changed {
+			return true
+		}
+	}
+	return false
 }
 
 // Ages returns how old what is known is, by the feeds' labels: of feeds of one label, the oldest.

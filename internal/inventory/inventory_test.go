@@ -560,3 +560,37 @@ func TestADoubtedListIsListedAsAWhole(t *testing.T) {
 		}
 	})
 }
+
+func TestQuietOnceTheListThatIsUnderWayHasEnded(t *testing.T) {
+	run(t, func(b *bench) {
+		c := newCollection("a")
+		slow := make(chan struct{})
+		c.deaf, c.slow = true, slow
+		b.subscribe("one", c)
+		synctest.Wait()
+		quiet := make(chan struct{})
+		go func() {
+			b.Quiet()
+			close(quiet)
+		}()
+		synctest.Wait()
+		select {
+		case <-quiet:
+			t.Error("quiet while a list is under way")
+		default:
+		}
+
+		c.set(func() { c.slow = nil })
+		close(slow)
+
+		<-quiet
+		if calls := len(c.took()); calls == 0 {
+			t.Error("quiet, and nothing was listed")
+		}
+		time.Sleep(10 * time.Minute) // the next list is due
+		b.Quiet()
+		if calls := c.took(); len(calls) != 1 {
+			t.Errorf("quiet after an interval with the lists %v, want one", calls)
+		}
+	})
+}

@@ -39,6 +39,7 @@ import (
 	"servicestage.dev/operator/internal/controller/kieconfig"
 	"servicestage.dev/operator/internal/controller/microserviceengine"
 	"servicestage.dev/operator/internal/dependency"
+	"servicestage.dev/operator/internal/inventory"
 	"servicestage.dev/operator/internal/metrics"
 	"servicestage.dev/operator/internal/reconciler"
 	"servicestage.dev/operator/internal/roster"
@@ -188,7 +189,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, cfg Config, policy *e
 	if cfg.NoClusterAccounts {
 		accounts = accounts.NamespacedOnly()
 	}
-	kieItems := kieconfig.NewInventory(mgr.GetClient())
+	kieItems := kieconfig.NewInventory(mgr.GetClient(), inventory.Options{})
 	if err := kieItems.SetUp(ctx, mgr); err != nil {
 		return err
 	}

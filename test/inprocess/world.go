@@ -40,6 +40,7 @@ import (
 	"servicestage.dev/operator/internal/controller/kieconfig"
 	"servicestage.dev/operator/internal/controller/microserviceengine"
 	"servicestage.dev/operator/internal/dependency"
+	"servicestage.dev/operator/internal/inventory"
 	"servicestage.dev/operator/internal/reconciler"
 )
 
@@ -154,7 +155,7 @@ func (w *World) boot(ctx context.Context) error {
 	}
 	pool.Accept(a, version)
 	accounts := account.NewResolver(w.API, pool)
-	w.Items = kieconfig.NewInventory(w.API)
+	w.Items = kieconfig.NewInventory(w.API, inventory.Options{})
 	environments, applications, components := environment.Definition(accounts, w.API), application.Definition(accounts, w.API, w.API), component.Definition(accounts, w.API)
 	engines := microserviceengine.Definition(accounts, w.API)
 	configs := kieconfig.Definition(kieconfig.Options{

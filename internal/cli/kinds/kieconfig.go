@@ -11,6 +11,7 @@ import (
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/controller/kieconfig"
+	"servicestage.dev/operator/internal/inventory"
 	"servicestage.dev/operator/internal/plan"
 	"servicestage.dev/operator/internal/reconciler"
 )
@@ -19,7 +20,7 @@ import (
 // sets by an index, which only caches have.
 func planKieConfigs(ctx context.Context, c Cloud) plan.Func {
 	indexed := peers{c.Client}
-	inventory := kieconfig.NewInventory(indexed)
+	inventory := kieconfig.NewInventory(indexed, inventory.Options{})
 	go func() {
 		_ = inventory.Start(ctx) // it ends with ctx, and without an error
 	}()

@@ -192,8 +192,8 @@ func (o *observed) count(w wanted) {
 	}
 }
 
-// ownership says which of the items that are there are the object's own: those that it wrote down; where it never wrote
-// anything down, those that are wanted and were made since the object's claim was minted, as after a crash or a restore
+// ownership says which of the items that are there are the object's own: those that it wrote down; those that are wanted and
+// were made since the claim, which is given where nothing was written down when the pass began, as after a crash or a restore
 // from a backup; and those that are as wanted already and may be taken over.
 func ownership(w wanted, there map[string]items.Fingerprint, written map[string]bool, claim external.Claim) map[string]bool {
 	own := map[string]bool{}
@@ -201,7 +201,7 @@ func ownership(w wanted, there map[string]items.Fingerprint, written map[string]
 		want, listed := w.items[identity]
 		switch {
 		case written[identity],
-			listed && len(written) == 0 && claim.MadeSince(have.CreatedAt),
+			listed && claim.MadeSince(have.CreatedAt),
 			listed && w.overwrite && have.Shows(want) && w.kept[identity] == "":
 			own[identity] = true
 		}

@@ -155,7 +155,7 @@ func TestOwnership(t *testing.T) {
 		{"made since, and not wanted", set(), there(minted.Add(time.Hour), "1"), nil, claim, false},
 		{"made at an unknown time", set(item("a", "1")), there(time.Time{}, "1"), nil, claim, false},
 		{"no claim", set(item("a", "1")), there(minted.Add(time.Hour), "1"), nil, external.Claim{}, false},
-		{"written things tell, not the claim", set(item("a", "1")), there(minted.Add(time.Hour), "1"), map[string]bool{"other": true}, claim, false},
+		{"a list showed others first", set(item("a", "1")), there(minted.Add(time.Hour), "1"), map[string]bool{"other": true}, claim, true},
 		{"the same, to be taken over", overwriting(set(item("a", "1"))), there(minted.Add(-time.Hour), "1"), nil, claim, true},
 		{"another, to be taken over", overwriting(set(item("a", "1"))), there(minted.Add(-time.Hour), "2"), nil, claim, false},
 		{"the same, that another object keeps", kept(overwriting(set(item("a", "1")))), there(minted.Add(-time.Hour), "1"), nil, claim, false},

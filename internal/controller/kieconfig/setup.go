@@ -49,6 +49,8 @@ type Options struct {
 	UserAgent string
 	// ListInterval is how often an engine that cannot be long-polled is looked at, for objects that name no resync interval.
 	ListInterval time.Duration
+	// Clock of the calls to engines; the system's where nil.
+	Clock cloudclient.Clock
 }
 
 // Definition of the kind, whose objects share the inventory.
@@ -146,9 +148,9 @@ type record struct {
 var _ reconciler.Inventory = (*Inventory)(nil)
 
 // NewInventory returns an inventory that looks objects up through c.
-func NewInventory(c client.Client) *Inventory {
+func NewInventory(c client.Client, o inventory.Options) *Inventory {
 	return &Inventory{
-		Inventory: inventory.New[items.Fingerprint, items.Store](inventory.Options{}), client: c, records: map[types.NamespacedName]record{},
+		Inventory: inventory.New[items.Fingerprint, items.Store](o), client: c, records: map[types.NamespacedName]record{},
 	}
 }
 

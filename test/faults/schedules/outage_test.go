@@ -28,6 +28,7 @@ func TestOutage(t *testing.T) {
 		{"Environment", "no connection", 200}, {"Environment", "503", 200},
 		// Each look at an engine lists them all.
 		{"MicroserviceEngine", "no connection", 40}, {"MicroserviceEngine", "503", 40},
+		{"KieConfig", "no connection", 20}, {"KieConfig", "503", 20},
 	} {
 		t.Run(of.kind+"/"+of.name, func(t *testing.T) {
 			if testing.Short() && of.name != "503" {
@@ -42,6 +43,11 @@ func TestOutage(t *testing.T) {
 			defer w.close()
 			w.exact, *w.clock.still = true, true
 			u := &users{world: w, rng: rand.New(rand.NewPCG(1, 0)), uids: map[string]int{}}
+			if of.kind == "KieConfig" {
+				if err := u.create("MicroserviceEngine", "eng1"); err != nil {
+					t.Fatal(err)
+				}
+			}
 			for i := range objects {
 				if err := u.create(of.kind, fmt.Sprintf("e%03d", i)); err != nil {
 					t.Fatal(err)

@@ -4,6 +4,7 @@
 package schedules
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -11,6 +12,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +35,8 @@ import (
 
 var (
 	seed = flag.Int64("seed", 1, "seed of the first schedule; each further one has the next")
-	runs = flag.Int("schedules", 200, "how many schedules to run")
+	lies = flag.Bool("lies", false, "engines' lists of items leave some out, too: a limit of the operator, see docs/reliability.md")
+	runs = flag.Int("schedules", 120, "how many schedules to run")
 
 	table report.Table
 )
@@ -93,7 +96,7 @@ func run(seed int64) (*world, error) {
 	rng := rand.New(rand.NewPCG(uint64(seed), 0))
 	w.chance = &chance{Rand: rng, cloud: 0.3 * rng.Float64(), api: 0.1 * rng.Float64(), stale: 0.2 * rng.Float64(), crash: 0.05 * rng.Float64()}
 	u := &users{world: w, rng: rng, uids: map[string]int{}}
-	for _, base := range [][2]string{{"Environment", "e1"}, {"Environment", "e2"}, {"Application", "a1"}} {
+	for _, base := range [][2]string{{"Environment", "e1"}, {"Environment", "e2"}, {"Application", "a1"}, {"MicroserviceEngine", "eng1"}} {
 		if err := u.create(base[0], base[1]); err != nil {
 			return w, err
 		}
@@ -114,16 +117,26 @@ func run(seed int64) (*world, error) {
 	if err := w.settled(); err != nil {
 		return w, fmt.Errorf("after %s of quiet: %w", quiet, err)
 	}
-	return w, w.emptied()
+	if rng.IntN(2) == 0 { // otherwise the engines go at the same time, with all that is in them
+		if err := w.emptied(isConfig); err != nil {
+			return w, fmt.Errorf("without KieConfigs: %w", err)
+		}
+	}
+	return w, w.emptied(func(object) bool { return true })
 }
 
-// emptied deletes everything, and checks that it goes.
-func (w *world) emptied() error {
+func isConfig(o object) bool { return kindOf(o) == "KieConfig" }
+
+// emptied deletes the objects that it is about, and checks that they go and that the rest is settled.
+func (w *world) emptied(about func(object) bool) error {
 	objects, err := w.objects()
 	if err != nil {
 		return err
 	}
 	for _, o := range objects {
+		if !about(o) {
+			continue
+		}
 		if err := w.api.Delete(context.Background(), o); client.IgnoreNotFound(err) != nil {
 			return err
 		}
@@ -132,18 +145,7 @@ func (w *world) emptied() error {
 	if err := w.until(w.clock.Now().Add(quiet)); err != nil {
 		return err
 	}
-	objects, err = w.objects()
-	for _, o := range objects {
-		err = errors.Join(err, fmt.Errorf("deleted, and still there: %s", describe(o)))
-	}
-	for kind, at := range collections {
-		records, listErr := w.sim.Resources(at.service, at.name)
-		err = errors.Join(err, listErr)
-		for _, r := range records {
-			err = errors.Join(err, fmt.Errorf("an orphaned %s in the cloud: %v", kind, r["name"]))
-		}
-	}
-	return err
+	return w.settled()
 }
 
 // collection of the simulator that a kind's resources are in.
@@ -161,7 +163,7 @@ func (w *world) settled() error {
 		return err
 	}
 	var problems []error
-	owned := map[string]bool{}
+	owned, items := map[string]bool{}, map[string]string{}
 	for _, o := range objects {
 		if o.GetDeletionTimestamp() != nil {
 			problems = append(problems, fmt.Errorf("deleted, and still there: %s", describe(o)))
@@ -173,6 +175,10 @@ func (w *world) settled() error {
 				problems = append(problems, fmt.Errorf("not settled: %s", describe(o)))
 				break
 			}
+		}
+		if config, is := o.(*v1alpha1.KieConfig); is {
+			wantItems(items, config)
+			continue
 		}
 		owned[o.CommonStatus().ID] = true
 		at := collections[kindOf(o)]
@@ -191,6 +197,43 @@ func (w *world) settled() error {
 				problems = append(problems, fmt.Errorf("an orphaned %s in the cloud: %v", kind, r["name"]))
 			}
 		}
+	}
+	return errors.Join(append(problems, w.compareItems(items))...)
+}
+
+// wantItems adds the items that a KieConfig says are in its engine, and what is in them.
+func wantItems(items map[string]string, o *v1alpha1.KieConfig) {
+	for _, item := range o.Spec.Items {
+		labels := map[string]any{}
+		for _, of := range []map[string]string{o.Spec.Labels, item.Labels} {
+			for key, value := range of {
+				labels[key] = value
+			}
+		}
+		items[fmt.Sprint(o.Status.ID, " ", item.Key, labels)] = fmt.Sprint(*item.Value, " ", item.ValueType, " enabled")
+	}
+}
+
+// compareItems says in what the items of all engines differ from those that are wanted. What a user made stays.
+func (w *world) compareItems(want map[string]string) error {
+	records, err := w.sim.Resources("cse", "items")
+	problems := []error{err}
+	for _, r := range records {
+		if r["key"] == foreignKey {
+			continue
+		}
+		labels, _ := r["labels"].(map[string]any)
+		name := fmt.Sprint(r["engine_id"], " ", r["key"], labels)
+		switch value, wanted := want[name]; {
+		case !wanted:
+			problems = append(problems, fmt.Errorf("an orphaned item in an engine: %s", name))
+		case value != fmt.Sprint(r["value"], " ", r["value_type"], " ", r["status"]):
+			problems = append(problems, fmt.Errorf("item %s: the engine holds %v %v %v, the spec says %s", name, r["value"], r["value_type"], r["status"], value))
+		}
+		delete(want, name)
+	}
+	for name := range want {
+		problems = append(problems, fmt.Errorf("item %s is not in its engine", name))
 	}
 	return errors.Join(problems...)
 }
@@ -245,11 +288,15 @@ type users struct {
 }
 
 // names of the objects: the first of each kind stay, since others refer to them.
-var names = map[string][]string{"Environment": {"e1", "e2", "e3"}, "Application": {"a1", "a2"}, "Component": {"c1", "c2"}, "MicroserviceEngine": {"eng1", "eng2"}}
+var names = map[string][]string{
+	"Environment": {"e1", "e2", "e3"}, "Application": {"a1", "a2"}, "Component": {"c1", "c2"},
+	"MicroserviceEngine": {"eng1", "eng2"},
+	"KieConfig":          {"k1", "k2", "k3"},
+}
 
 // act creates, edits or deletes an object, or changes the cloud behind the operator's back.
 func (u *users) act() error {
-	kind := []string{"Environment", "Application", "Component", "MicroserviceEngine"}[u.rng.IntN(4)]
+	kind := []string{"Environment", "Application", "Component", "MicroserviceEngine", "KieConfig"}[u.rng.IntN(5)]
 	i := u.rng.IntN(len(names[kind]))
 	name := names[kind][i]
 	current := empty(kind)
@@ -260,11 +307,12 @@ func (u *users) act() error {
 	if err != nil {
 		return err
 	}
-	stays := i == 0 && (kind == "Environment" || kind == "Application") || kind == "Environment" && i == 1
+	stays := i == 0 && kind != "Component" && kind != "KieConfig" || kind == "Environment" && i == 1
+	drifts := !stays || kind == "MicroserviceEngine" // it is made anew, and its items are written again
 	switch choice := u.rng.IntN(10); {
 	case choice < 5:
 		return u.edit(current)
-	case choice < 7 && !stays:
+	case choice < 7 && drifts:
 		return u.drift(current, false)
 	case choice < 9 && !stays:
 		if err := u.api.Delete(context.Background(), current); err != nil {
@@ -273,7 +321,7 @@ func (u *users) act() error {
 		u.wake(current)
 		return u.wakeOthers(kind)
 	case choice == 9:
-		return u.drift(current, !stays)
+		return u.drift(current, drifts)
 	}
 	return nil
 }
@@ -308,6 +356,13 @@ func (u *users) create(kind, name string) error {
 		o.Spec.AvailabilityZones, o.Spec.AuthType = []string{"az1"}, v1alpha1.EngineAuthRBAC
 		o.Spec.RootPasswordSecretRef = &v1alpha1.SecretKeyReference{Name: "root", Key: "password"}
 		o.Spec.Network = &v1alpha1.EngineNetwork{VPCID: cloudsim.DefaultVPCID, SubnetID: cloudsim.DefaultSubnetID}
+	case *v1alpha1.KieConfig:
+		o.Spec.EngineRef = &v1alpha1.ObjectReference{Name: "eng1"}
+		o.Spec.TLS = &v1alpha1.TLS{InsecureSkipVerify: true}
+		o.Spec.Access, o.Spec.ConflictPolicy = v1alpha1.KieAccessEngine, v1alpha1.KieConflictFail
+		if name == "k2" {
+			o.Spec.ConflictPolicy = v1alpha1.KieConflictOverwrite
+		}
 	}
 	u.change(o)
 	if err := u.api.Create(context.Background(), o); err != nil {
@@ -334,6 +389,37 @@ func (u *users) change(o object) {
 	case *v1alpha1.MicroserviceEngine:
 		o.Spec.Description = new(fmt.Sprintf("text %d", n))
 		o.Spec.Flavor = []string{"cse.s1.small2", "cse.s1.medium2"}[n%2]
+	case *v1alpha1.KieConfig:
+		u.changeItems(o)
+	}
+}
+
+// changeItems lists some of five items, some of them with other values, labels or types than before.
+func (u *users) changeItems(o *v1alpha1.KieConfig) {
+	before := map[string]v1alpha1.KieItem{}
+	for _, item := range o.Spec.Items {
+		before[item.Key] = item
+	}
+	if u.rng.IntN(4) == 0 {
+		o.Spec.Labels = map[string]string{"stage": fmt.Sprint(u.rng.IntN(2))}
+	}
+	o.Spec.Items = nil
+	for i := range 5 {
+		key := fmt.Sprintf("%s.%d", o.Name, i)
+		item, listed := before[key]
+		switch change := u.rng.IntN(6); {
+		case change == 0: // dropped
+			continue
+		case change < 4 || !listed:
+			item = v1alpha1.KieItem{Key: key, Value: new(fmt.Sprintf("%d", u.rng.IntN(1000))), ValueType: v1alpha1.KieValueText}
+			if u.rng.IntN(3) == 0 {
+				item.ValueType = v1alpha1.KieValueJSON
+			}
+			if u.rng.IntN(3) == 0 {
+				item.Labels = map[string]string{"part": fmt.Sprint(u.rng.IntN(2))}
+			}
+		}
+		o.Spec.Items = append(o.Spec.Items, item)
 	}
 }
 
@@ -352,6 +438,9 @@ func (u *users) edit(o object) error {
 
 // drift changes the cloud resource behind the operator's back, or removes it.
 func (u *users) drift(o object, remove bool) error {
+	if isConfig(o) {
+		return u.driftItem(o, remove)
+	}
 	id := o.CommonStatus().ID
 	if id == "" {
 		return nil
@@ -365,6 +454,35 @@ func (u *users) drift(o object, remove bool) error {
 	}
 	if errors.Is(err, cloudsim.ErrNotFound) {
 		return nil
+	}
+	return err
+}
+
+// foreignKey is the key of the item that a user makes in the engine.
+const foreignKey = "foreign"
+
+// driftItem changes or removes one of an object's items behind the operator's back, or makes one that is nobody's.
+func (u *users) driftItem(o object, remove bool) error {
+	records, err := u.sim.Resources("cse", "items")
+	if err != nil {
+		return err
+	}
+	records = slices.DeleteFunc(records, func(r cloudsim.Object) bool { return !strings.HasPrefix(fmt.Sprint(r["key"]), o.GetName()+".") })
+	if len(records) == 0 {
+		return nil
+	}
+	slices.SortFunc(records, func(a, b cloudsim.Object) int { return cmp.Compare(fmt.Sprint(a["id"]), fmt.Sprint(b["id"])) })
+	record := records[u.rng.IntN(len(records))]
+	id := fmt.Sprint(record["id"])
+	switch {
+	case remove:
+		err = u.sim.DeleteResource("cse", "items", id)
+	case u.rng.IntN(4) == 0:
+		_, err = u.sim.PutResource("cse", "items", cloudsim.Object{"engine_id": record["engine_id"], "id": fmt.Sprint(record["engine_id"], ":x"), "key": foreignKey, "value": "mine", "value_type": "text", "status": "enabled"})
+	case u.rng.IntN(2) == 0:
+		_, err = u.sim.PatchResource("cse", "items", id, cloudsim.Object{"status": "disabled"})
+	default:
+		_, err = u.sim.PatchResource("cse", "items", id, cloudsim.Object{"value": "changed behind your back"})
 	}
 	return err
 }

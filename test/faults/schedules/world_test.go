@@ -3,20 +3,25 @@
 
 // Package schedules runs the loop with its kinds and the client in one process and in virtual time, against the simulated
 // cloud and a fake API server, and lets everything fail at random. One thread does everything, in an order that the seed
-// alone decides.
+// alone decides; while it waits, the configuration items of engines are listed, and several of them written at once.
 package schedules
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"math/bits"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +30,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -39,8 +45,10 @@ import (
 	"servicestage.dev/operator/internal/controller/application"
 	"servicestage.dev/operator/internal/controller/component"
 	"servicestage.dev/operator/internal/controller/environment"
+	"servicestage.dev/operator/internal/controller/kieconfig"
 	"servicestage.dev/operator/internal/controller/microserviceengine"
 	"servicestage.dev/operator/internal/dependency"
+	"servicestage.dev/operator/internal/inventory"
 	"servicestage.dev/operator/internal/reconciler"
 )
 
@@ -74,6 +82,60 @@ func (v virtual) Sleep(_ context.Context, d time.Duration) error {
 	return nil
 }
 
+// timers lets pollers wait in virtual time. When one falls due, the time stands still until all of them rest again.
+type timers struct {
+	clock.Clock
+	virtual virtual
+	quiet   func()
+}
+
+func (t timers) Now() time.Time                   { return t.virtual.Now() }
+func (t timers) Since(at time.Time) time.Duration { return t.virtual.Since(at) }
+
+// NewTimer implements clock.Clock.
+func (t timers) NewTimer(d time.Duration) clock.Timer {
+	due := make(chan time.Time, 1)
+	return timer{Timer: t.virtual.AfterFunc(d, func() {
+		due <- t.virtual.Now()
+		t.quiet()
+	}), due: due}
+}
+
+// ahead is the time of the calls to engines. The one thread waits for them, and moves the time alone: a pause within a call
+// takes no time of anybody else's, and whoever makes such calls has it behind him.
+type ahead struct {
+	virtual
+	mu    sync.Mutex
+	until time.Time
+}
+
+func (a *ahead) Now() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now := a.virtual.Now(); now.After(a.until) {
+		return now
+	}
+	return a.until
+}
+
+func (a *ahead) Sleep(ctx context.Context, d time.Duration) error {
+	until := a.Now().Add(d)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.until = until
+	return ctx.Err()
+}
+
+type timer struct {
+	cloudsim.Timer
+	due chan time.Time
+}
+
+func (t timer) C() <-chan time.Time { return t.due }
+
+// Reset implements clock.Timer: a poller takes a new timer each time.
+func (timer) Reset(time.Duration) bool { panic("no timer is used twice") }
+
 // crash unwinds the one thread out of a pass, as kill -9 ends one.
 type crash struct{}
 
@@ -90,6 +152,7 @@ type world struct {
 	clock  virtual
 	sim    *cloudsim.Server
 	server *httptest.Server
+	seed   int64
 	// api is the API server as users see it; what the loops see goes through faults.
 	api   client.WithWatch
 	kinds map[string]reconcile.Reconciler
@@ -103,7 +166,18 @@ type world struct {
 	// outage is what the cloud answers to everything while it is set.
 	outage *cloudsim.Fault
 	// down is set while a crash is under way: nothing has an effect any more.
-	down bool
+	down atomic.Bool
+	// items are the lists of configuration items; end ends the process that makes them.
+	items *kieconfig.Inventory
+	end   func()
+	// network is held by the one request that is under way.
+	network sync.Mutex
+	// asked counts the requests to engines that are the same.
+	asked map[uint64]int
+	woken struct {
+		sync.Mutex
+		wakes []pending
+	}
 	// wrote is set by every write to the API server.
 	wrote bool
 	past  map[client.ObjectKey]client.Object
@@ -117,6 +191,8 @@ type world struct {
 type chance struct {
 	*rand.Rand
 	cloud, api, stale, crash float64
+	// honest lists leave nothing out.
+	honest bool
 }
 
 func (c *chance) happens(p float64) bool { return c != nil && c.Float64() < p }
@@ -125,9 +201,12 @@ func (c *chance) happens(p float64) bool { return c != nil && c.Float64() < p }
 func newWorld(seed int64) (*world, error) {
 	clock := virtual{ManualClock: cloudsim.NewManualClock(time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)), still: new(false)}
 	w := &world{
-		clock: clock, past: map[client.ObjectKey]client.Object{}, calls: map[time.Time]int{},
-		sim: cloudsim.New(cloudsim.Options{Seed: seed, Clock: clock, ComponentTaskDuration: taskDuration, EngineTaskDuration: taskDuration}),
+		seed: seed, clock: clock, asked: map[uint64]int{}, end: func() {}, past: map[client.ObjectKey]client.Object{}, calls: map[time.Time]int{},
 	}
+	w.sim = cloudsim.New(cloudsim.Options{
+		Seed: seed, Clock: clock, ComponentTaskDuration: taskDuration, EngineTaskDuration: taskDuration, EngineFront: w.engineFront,
+		Quirks: cloudsim.Quirks{NoKieWait: true}, // a long poll would be under way at all times
+	})
 	w.server = httptest.NewUnstartedServer(w)
 	w.server.Config.SetKeepAlivesEnabled(false) // Go repeats some requests of kept connections by itself
 	w.server.Start()
@@ -137,14 +216,17 @@ func newWorld(seed int64) (*world, error) {
 	}
 	w.api = fake.NewClientBuilder().WithScheme(scheme).
 		WithStatusSubresource(
-			&v1alpha1.Environment{}, &v1alpha1.Application{}, &v1alpha1.Component{}, &v1alpha1.MicroserviceEngine{}, &v1alpha1.CloudAccount{},
+			&v1alpha1.Environment{}, &v1alpha1.Application{}, &v1alpha1.Component{}, &v1alpha1.MicroserviceEngine{}, &v1alpha1.KieConfig{},
+			&v1alpha1.CloudAccount{},
 		).
+		WithIndex(&v1alpha1.KieConfig{}, kieconfig.PeersIndex, kieconfig.Peers).
 		WithObjects(w.account()...).Build()
 	return w, w.boot()
 }
 
 // close ends the world.
 func (w *world) close() {
+	w.end()
 	w.server.Close()
 	w.sim.Close()
 }
@@ -167,13 +249,15 @@ func (w *world) account() []client.Object {
 
 // boot starts the loops anew: what a process keeps in memory is gone.
 func (w *world) boot() error {
-	policy, err := endpoint.NewPolicy([]string{w.server.URL})
+	w.end()
+	policy, err := endpoint.NewPolicy([]string{w.server.URL, cloudsim.DefaultEngineHost})
 	if err != nil {
 		return err
 	}
 	seen := interceptor.NewClient(w.api, w.interceptor())
+	metrics := cloudclient.NewMetrics(prometheus.NewRegistry())
 	pool := account.NewPool(&account.Builder{
-		Reader: w.api, Policy: policy, Metrics: cloudclient.NewMetrics(prometheus.NewRegistry()), Clock: w.clock,
+		Reader: w.api, Policy: policy, Metrics: metrics, Clock: w.clock,
 	})
 	a := &v1alpha1.CloudAccount{}
 	if err := w.api.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: "default"}, a); err != nil {
@@ -187,8 +271,13 @@ func (w *world) boot() error {
 	accounts := account.NewResolver(w.api, pool)
 	environments, applications, components := environment.Definition(accounts, seen), application.Definition(accounts, seen, w.api), component.Definition(accounts, seen)
 	engines := microserviceengine.Definition(accounts, w.api)
+	w.items = w.inventory(seen)
+	configs := kieconfig.Definition(kieconfig.Options{
+		Accounts: accounts, Client: seen, Live: w.api, Policy: policy, Metrics: metrics, ListInterval: resync,
+		Clock: &ahead{virtual: w.clock},
+	}, w.items)
 	graph := dependency.NewGraph(seen)
-	for _, d := range []reconciler.Controller{environments, applications, components, engines} {
+	for _, d := range []reconciler.Controller{environments, applications, components, engines, configs} {
 		if err := d.Declare(graph); err != nil {
 			return err
 		}
@@ -203,9 +292,39 @@ func (w *world) boot() error {
 	}
 	w.kinds = map[string]reconcile.Reconciler{
 		"Environment": environments.Reconciler(rt), "Application": applications.Reconciler(rt), "Component": components.Reconciler(rt),
-		"MicroserviceEngine": engines.Reconciler(rt),
+		"MicroserviceEngine": engines.Reconciler(rt), "KieConfig": configs.Reconciler(rt),
 	}
 	return nil
+}
+
+// inventory returns one whose pollers run until the process ends.
+func (w *world) inventory(seen client.Client) *kieconfig.Inventory {
+	var items *kieconfig.Inventory
+	items = kieconfig.NewInventory(seen, inventory.Options{
+		Clock: timers{virtual: w.clock, quiet: func() { items.Quiet() }}, Spread: func(d time.Duration) time.Duration { return d },
+	})
+	items.WakeBy(func(key types.NamespacedName, after time.Duration) {
+		w.woken.Lock()
+		defer w.woken.Unlock()
+		w.woken.wakes = append(w.woken.wakes, pending{key: key, due: w.clock.Now().Add(after)})
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = items.Start(ctx) }) // it ends with ctx and returns nothing else
+	w.end = func() { stop(); running.Wait() }
+	return items
+}
+
+// rest waits until no list is under way, and queues what lists have woken.
+func (w *world) rest() {
+	w.items.Quiet()
+	w.woken.Lock()
+	defer w.woken.Unlock()
+	slices.SortFunc(w.woken.wakes, func(a, b pending) int { return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.key.Name, b.key.Name)) })
+	for _, wake := range w.woken.wakes {
+		w.push("KieConfig", wake.key, max(0, wake.due.Sub(w.clock.Now())))
+	}
+	w.woken.wakes = nil
 }
 
 // indexer adds indexes to a fake client.
@@ -233,6 +352,8 @@ func empty(kind string) object {
 		return &v1alpha1.Application{}
 	case "MicroserviceEngine":
 		return &v1alpha1.MicroserviceEngine{}
+	case "KieConfig":
+		return &v1alpha1.KieConfig{}
 	default:
 		return &v1alpha1.Component{}
 	}
@@ -246,14 +367,47 @@ func kindOf(o client.Object) string {
 		return "Application"
 	case *v1alpha1.MicroserviceEngine:
 		return "MicroserviceEngine"
+	case *v1alpha1.KieConfig:
+		return "KieConfig"
 	default:
 		return "Component"
 	}
 }
 
 // ServeHTTP is the network and the cloud behind it.
-func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if w.down {
+func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.carry(rw, r, w.chance, w.sim) }
+
+// engineFront is the network before an engine. Requests to engines may come at once, in any order: what becomes of one is
+// drawn by the seed and what it says.
+func (w *world) engineFront(engineID string, engine http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		rw.Header().Set("Connection", "close") // Go repeats some requests of kept connections by itself
+		said := fnv.New64a()
+		_, _ = fmt.Fprintln(said, engineID, r.Method, r.URL, string(body)) // a hash.Hash never returns an error
+		w.network.Lock()
+		w.asked[said.Sum64()]++
+		again := w.asked[said.Sum64()]
+		w.network.Unlock()
+		var drawn *chance
+		if w.chance != nil {
+			drawn = new(*w.chance)
+			drawn.honest = !*lies
+			drawn.Rand = rand.New(rand.NewPCG(uint64(w.seed)<<20+uint64(again), said.Sum64()))
+		}
+		w.carry(rw, r, drawn, engine)
+	})
+}
+
+// carry brings one request to its server at a time, or not, and the answer back, or not.
+func (w *world) carry(rw http.ResponseWriter, r *http.Request, chance *chance, to http.Handler) {
+	w.network.Lock()
+	defer w.network.Unlock()
+	if w.down.Load() {
 		panic(http.ErrAbortHandler)
 	}
 	w.calls[w.clock.Now()]++
@@ -261,21 +415,21 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	switch {
 	case w.outage != nil:
 		faults = []cloudsim.Fault{*w.outage}
-	case w.chance.happens(w.chance.rate().crash):
-		w.down = true
+	case chance.happens(chance.rate().crash):
+		w.down.Store(true)
 		w.crashes++
-		if w.chance.IntN(2) == 0 {
+		if chance.IntN(2) == 0 {
 			panic(http.ErrAbortHandler)
 		}
 		faults = []cloudsim.Fault{{Action: cloudsim.FaultResetAfter, Count: 1}}
-	case w.chance.happens(w.chance.rate().cloud):
+	case chance.happens(chance.rate().cloud):
 		w.faults++
-		faults = []cloudsim.Fault{w.chance.fault(r)}
+		faults = []cloudsim.Fault{chance.fault(r)}
 	}
 	if err := w.sim.SetFaults(faults); err != nil {
 		panic(err)
 	}
-	w.sim.ServeHTTP(rw, r)
+	to.ServeHTTP(rw, r)
 }
 
 // rate returns the probabilities, none of them while all is quiet.
@@ -295,7 +449,7 @@ func (c *chance) fault(r *http.Request) cloudsim.Fault {
 		{Action: cloudsim.FaultStatus, Status: http.StatusTooManyRequests, Body: []byte(`{"error_code":"APIGW.0308","error_msg":"The throttling threshold has been reached: policy user over ratelimit,limit:100,time:1 minute"}`)},
 		{Action: cloudsim.FaultGarbage},
 	}
-	if r.Method == http.MethodGet { // lists that leave out what there is
+	if r.Method == http.MethodGet && !c.honest { // lists that leave out what there is
 		kinds = append(kinds, cloudsim.Fault{Action: cloudsim.FaultEmptyList}, cloudsim.Fault{Action: cloudsim.FaultTruncatedList, Keep: 1})
 	}
 	f := kinds[c.IntN(len(kinds))]
@@ -328,7 +482,7 @@ func pastKey(obj client.Object, key client.ObjectKey) client.ObjectKey {
 
 // mayBeDown ends the pass where the process is gone.
 func (w *world) mayBeDown() {
-	if w.down {
+	if w.down.Load() {
 		panic(crash{})
 	}
 }
@@ -340,10 +494,10 @@ func (w *world) write(ctx context.Context, obj client.Object, patch client.Patch
 	if w.chance.happens(rate.crash) {
 		w.crashes++
 		if w.chance.IntN(2) == 0 {
-			w.down = true
+			w.down.Store(true)
 			panic(crash{})
 		}
-		defer func() { w.down = true; panic(crash{}) }()
+		defer func() { w.down.Store(true); panic(crash{}) }()
 	}
 	lost := false
 	if w.chance.happens(rate.api) {
@@ -412,6 +566,12 @@ func (w *world) push(kind string, key types.NamespacedName, after time.Duration)
 // until makes every pass that is due until a time, and moves the clock there.
 func (w *world) until(end time.Time) error {
 	for {
+		w.rest()
+		if w.down.Load() { // a list met its end
+			if err := w.restart(); err != nil {
+				return err
+			}
+		}
 		slices.SortFunc(w.queue, func(a, b pending) int { return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.seq, b.seq)) })
 		if len(w.queue) == 0 || w.queue[0].due.After(end) {
 			w.clock.Advance(max(0, end.Sub(w.clock.Now())))
@@ -438,7 +598,7 @@ func (w *world) pass(p pending) (err error) {
 	defer func() {
 		switch cause := recover(); cause.(type) {
 		case nil:
-			if w.down { // it died after its last call, before it could write what came of it
+			if w.down.Load() { // it died after its last call, before it could write what came of it
 				err = w.restart()
 			}
 		case crash:
@@ -474,8 +634,9 @@ func (w *world) interval(asked time.Duration) time.Duration {
 
 // restart starts the process anew: its informers deliver every object.
 func (w *world) restart() error {
-	w.down = false
-	w.queue = nil
+	w.end()
+	w.down.Store(false)
+	w.queue, w.woken.wakes = nil, nil
 	if err := w.boot(); err != nil {
 		return err
 	}
@@ -499,8 +660,9 @@ func (w *world) objects() ([]object, error) {
 	var applications v1alpha1.ApplicationList
 	var components v1alpha1.ComponentList
 	var engines v1alpha1.MicroserviceEngineList
+	var configs v1alpha1.KieConfigList
 	var err error
-	for _, list := range []client.ObjectList{&environments, &applications, &components, &engines} {
+	for _, list := range []client.ObjectList{&environments, &applications, &components, &engines, &configs} {
 		err = errors.Join(err, w.api.List(context.Background(), list))
 	}
 	var all []object
@@ -515,6 +677,9 @@ func (w *world) objects() ([]object, error) {
 	}
 	for i := range engines.Items {
 		all = append(all, &engines.Items[i])
+	}
+	for i := range configs.Items {
+		all = append(all, &configs.Items[i])
 	}
 	slices.SortFunc(all, func(a, b object) int { // the fake client lists in no order
 		return cmp.Or(cmp.Compare(kindOf(a), kindOf(b)), cmp.Compare(a.GetName(), b.GetName()))

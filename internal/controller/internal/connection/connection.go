@@ -45,6 +45,8 @@ type Finder struct {
 	// Metrics count the calls to engines.
 	Metrics   *cloudclient.Metrics
 	UserAgent string
+	// Clock of the calls to engines; the system's where nil.
+	Clock cloudclient.Clock
 }
 
 // Connection is a way to an engine, before it is opened.
@@ -174,7 +176,7 @@ type passwordSource struct {
 
 // direct completes a connection that goes straight to addresses.
 func (k Finder) direct(ctx context.Context, live client.Reader, obj *v1alpha1.KieConfig, c *Connection, config kie.Config, source passwordSource) (*Connection, error) {
-	config.Account, config.UserAgent, config.Metrics = c.Label, k.UserAgent, k.Metrics
+	config.Account, config.UserAgent, config.Metrics, config.Clock = c.Label, k.UserAgent, k.Metrics, k.Clock
 	version := ""
 	if source.name != "" {
 		if err := valuefrom.CheckName(source.field, "Secret", source.name); err != nil {
