@@ -139,6 +139,7 @@ func measurements() []measurement {
 		{"stated-limit", func(b *bench, ctx context.Context) error { return b.limits(ctx, false) }},
 		{"unstated-limit", func(b *bench, ctx context.Context) error { return b.limits(ctx, true) }},
 		{"neighbours", (*bench).neighbours},
+		{"configuration", (*bench).configuration},
 		{"failover", (*bench).failover},
 	}
 }
