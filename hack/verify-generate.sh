@@ -16,7 +16,7 @@ if ! (cd "$work" && diff -ruN before after); then
   echo "verify-generate: generated files are not current: run 'make generate'" >&2
   exit 1
 fi
-for module in . hack/licenses hack/tools hack/tools/apidocs hack/tools/helm hack/tools/lint hack/tools/sbom test/conformance test/integrations; do
+for module in . hack/licenses hack/tools hack/tools/apidocs hack/tools/helm hack/tools/kubectl hack/tools/lint hack/tools/sbom test/bench/plots test/conformance test/integrations; do
   [ -f "$module/go.mod" ] || continue
   (cd "$module" && go mod tidy -diff) || { echo "verify-generate: run 'go mod tidy' in $module" >&2; exit 1; }
 done
