@@ -97,6 +97,26 @@ func (w *world) apiWrites(ctx context.Context) (apiWrites, error) {
 	return writes, nil
 }
 
+// cost returns the cloud calls and the API server writes that something causes.
+func (w *world) cost(ctx context.Context, do func() error) (calls, apiWrites, error) {
+	before, err := w.apiWrites(ctx)
+	if err != nil {
+		return calls{}, apiWrites{}, err
+	}
+	if err := w.sim.ResetCalls(ctx); err != nil {
+		return calls{}, apiWrites{}, err
+	}
+	if err := do(); err != nil {
+		return calls{}, apiWrites{}, err
+	}
+	made, err := w.calls(ctx)
+	if err != nil {
+		return calls{}, apiWrites{}, err
+	}
+	after, err := w.apiWrites(ctx)
+	return made, after.minus(before), err
+}
+
 // sample is one value of a metric.
 type sample struct {
 	name   string

@@ -117,35 +117,21 @@ func (s *scaled) burst(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	before, err := s.apiWrites(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.sim.ResetCalls(ctx); err != nil {
-		return err
-	}
 	began := time.Now()
-	if err := s.createAll(ctx, namespace, s.names); err != nil {
-		return err
-	}
-	err = until(ctx, "all are Ready", func(context.Context) (bool, error) {
-		n, _ := s.tracker.ready(namespace, s.names)
-		return n == s.n, nil
+	made, wrote, err := s.cost(ctx, func() error {
+		if err := s.createAll(ctx, namespace, s.names); err != nil {
+			return err
+		}
+		return until(ctx, "all are Ready", func(context.Context) (bool, error) {
+			n, _ := s.tracker.ready(namespace, s.names)
+			return n == s.n, nil
+		})
 	})
 	if err != nil {
 		return err
 	}
 	_, last := s.tracker.ready(namespace, s.names)
-	took := last.Sub(began)
-	made, err := s.calls(ctx)
-	if err != nil {
-		return err
-	}
-	after, err := s.apiWrites(ctx)
-	if err != nil {
-		return err
-	}
-	wrote, n := after.minus(before), float64(s.n)
+	took, n := last.Sub(began), float64(s.n)
 	s.addAbove(s.floored.Seconds(), "P3", "all Ready after", took.Seconds(), "s", limit{})
 	s.add("P3", "all Ready : the API server's floor", took.Seconds()/s.floored.Seconds(), "", atMost(2))
 	s.addAbove(1, "P4", "cloud calls per created object", float64(made.Lists+made.Looks+made.Writes+made.Refused)/n, "calls", counted(1.1))
@@ -168,21 +154,7 @@ func (s *scaled) rest(ctx context.Context) error {
 	if err := pass(ctx, s.interval); err != nil { // a poller's first lists are behind it
 		return err
 	}
-	before, err := s.apiWrites(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.sim.ResetCalls(ctx); err != nil {
-		return err
-	}
-	if err := pass(ctx, intervals*s.interval); err != nil {
-		return err
-	}
-	c, err := s.calls(ctx)
-	if err != nil {
-		return err
-	}
-	after, err := s.apiWrites(ctx)
+	c, wrote, err := s.cost(ctx, func() error { return pass(ctx, intervals*s.interval) })
 	if err != nil {
 		return err
 	}
@@ -191,7 +163,7 @@ func (s *scaled) rest(ctx context.Context) error {
 	s.addAbove(pages, "P5", "list pages per interval", float64(c.Lists)/intervals, "calls", counted(1.5*pages))
 	s.addAbove(0, "P5", "looks at single resources per interval", float64(c.Looks)/intervals, "calls", counted(0))
 	s.addAbove(0, "P6", "cloud writes at rest", float64(c.Writes), "calls", counted(0))
-	s.addAbove(0, "P6", "API server writes at rest", after.minus(before).Objects, "writes", counted(0))
+	s.addAbove(0, "P6", "API server writes at rest", wrote.Objects, "writes", counted(0))
 	heap, err := s.gauge(ctx, s.manager, "go_memstats_heap_alloc_bytes")
 	if err != nil {
 		return err
@@ -307,54 +279,46 @@ func (s *scaled) crash(ctx context.Context) error {
 	if err := s.manager.Kill(); err != nil {
 		return err
 	}
-	if err := s.sim.ResetCalls(ctx); err != nil {
-		return err
-	}
-	before, err := s.apiWrites(ctx)
+	c, wrote, err := s.cost(ctx, func() (err error) {
+		if s.manager, err = s.startManager(ctx); err != nil {
+			return err
+		}
+		return pass(ctx, s.window)
+	})
 	if err != nil {
 		return err
 	}
-	if s.manager, err = s.startManager(ctx); err != nil {
-		return err
-	}
-	if err := pass(ctx, s.window); err != nil {
-		return err
-	}
-	c, err := s.calls(ctx)
-	if err != nil {
-		return err
-	}
-	after, err := s.apiWrites(ctx)
 	s.addAbove(0, "P11", "looks after a crash", float64(c.Looks), "calls", counted(0))
 	s.add("P11", "list pages after a crash", float64(c.Lists), "calls", limit{})
 	s.addAbove(0, "P11", "cloud writes after a crash", float64(c.Writes), "calls", counted(0))
-	s.addAbove(0, "P11", "API server writes after a crash", after.minus(before).Objects, "writes", limit{})
-	return err
+	s.addAbove(0, "P11", "API server writes after a crash", wrote.Objects, "writes", limit{})
+	return nil
 }
 
 // deletions measures how long objects take to go.
 func (s *scaled) deletions(ctx context.Context) error {
-	before, err := s.apiWrites(ctx)
+	var took []time.Duration
+	doomed := s.names[:s.samples]
+	_, wrote, err := s.cost(ctx, func() error {
+		for _, name := range doomed {
+			began := time.Now()
+			if err := s.api.Delete(ctx, environment(namespace, name)); err != nil {
+				return err
+			}
+			gone, err := s.tracker.whenGone(ctx, key(namespace, name))
+			if err != nil {
+				return err
+			}
+			took = append(took, gone.Sub(began))
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	var took []time.Duration
-	doomed := s.names[:s.samples]
-	for _, name := range doomed {
-		began := time.Now()
-		if err := s.api.Delete(ctx, environment(namespace, name)); err != nil {
-			return err
-		}
-		gone, err := s.tracker.whenGone(ctx, key(namespace, name))
-		if err != nil {
-			return err
-		}
-		took = append(took, gone.Sub(began))
-	}
-	after, err := s.apiWrites(ctx)
 	s.add("P2", "delete -> gone, p99", percentile(took, 99).Seconds(), "s", atMost(5))
-	s.addAbove(1, "P7", "API server writes per deleted object", after.minus(before).Objects/float64(len(doomed)), "writes", counted(1))
-	return err
+	s.addAbove(1, "P7", "API server writes per deleted object", wrote.Objects/float64(len(doomed)), "writes", counted(1))
+	return nil
 }
 
 // percentile of durations, the nearest above.
