@@ -54,7 +54,7 @@ demo-build:
 ##@ Test
 
 .PHONY: test
-test: test-unit test-sweep test-envtest test-conformance test-integrations test-e2e test-packaging test-guides test-faults ## Run every test.
+test: test-unit test-sweep test-envtest test-conformance test-integrations test-e2e test-packaging test-guides test-schedules ## Run every test but those of crashes and distorted events (test-faults).
 
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.
@@ -119,6 +119,10 @@ fmt: ## Format the code.
 	@lint=$$($(TOOL) golangci-lint) && "$$lint" fmt ./...
 
 ##@ Reliability and supply chain
+
+.PHONY: test-schedules
+test-schedules: ## Random fault schedules and an outage, in virtual time.
+	@$(PROGRESS) "random schedules" go test -timeout 20m $(TESTFLAGS) ./test/faults/schedules
 
 .PHONY: test-faults
 test-faults: ## The short run of the fault checks: crashes, lost replies, distorted events, random schedules.

@@ -45,6 +45,8 @@ type Definition[O Object, R any] struct {
 	Publish func(O) Publication
 	// Conditions of the kind's own, which its resources state as external.Keepers.
 	Conditions []string
+	// Keeps is set for kinds whose resources are external.Keepers: their status holds what nothing else tells.
+	Keeps bool
 	// Inventory is set where lists that many objects share tell what moved in the cloud.
 	Inventory Inventory
 	// Fingerprint of what was observed, for kinds whose Inventory compares it with that of what is listed; "" where the

@@ -173,7 +173,7 @@ func (p *pass[O, R]) keepRecord() {
 
 // writeAhead writes the status down as it is, before a call whose effect would be lost with the process otherwise.
 func (p *pass[O, R]) writeAhead(ctx context.Context) error {
-	if err := WriteStatus(ctx, p.Client, p.before, p.obj); err != nil {
+	if err := p.writeStatus(ctx); err != nil {
 		return err
 	}
 	written, ok := p.obj.DeepCopyObject().(O)

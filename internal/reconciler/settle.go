@@ -52,7 +52,7 @@ func (l *loop[O, R]) settle(ctx context.Context, p *pass[O, R], o outcome) (ctrl
 		state(p.obj, o, p.inputs, looked)
 		p.stateFingerprint()
 		p.stateOwn()
-		if err := WriteStatus(ctx, l.Client, p.before, p.obj); err != nil {
+		if err := p.writeStatus(ctx); err != nil {
 			return ctrl.Result{}, err
 		}
 		l.announce(p.before, p.obj, o)
@@ -184,6 +184,21 @@ func keep(list []metav1.Condition, conditionType string, kept bool, s statement)
 
 // WriteStatus applies the status of obj, in one server-side apply, and only if it differs from that of before.
 func WriteStatus(ctx context.Context, c client.Client, before, obj client.Object) error {
+	return applyStatus(ctx, c, before, obj, "")
+}
+
+// writeStatus writes the status of the object. One that holds a record, which nothing else could tell, is only written over
+// the status that this pass read: a pass that knew an old one would undo what was recorded since.
+func (p *pass[O, R]) writeStatus(ctx context.Context) error {
+	version := ""
+	if p.Keeps {
+		version = p.obj.GetResourceVersion()
+	}
+	return applyStatus(ctx, p.Client, p.before, p.obj, version)
+}
+
+// applyStatus writes a status over the given version of the object; over any where it is empty.
+func applyStatus(ctx context.Context, c client.Client, before, obj client.Object, version string) error {
 	was, err := statusOf(before)
 	if err != nil {
 		return err
@@ -201,10 +216,11 @@ func WriteStatus(ctx context.Context, c client.Client, before, obj client.Object
 	}
 	apiVersion, kind := gvk.ToAPIVersionAndKind()
 	// The uid keeps the status of an object from landing on another of the same name.
-	body, err := json.Marshal(map[string]any{
-		"apiVersion": apiVersion, "kind": kind, "status": is,
-		"metadata": map[string]any{"name": obj.GetName(), "namespace": obj.GetNamespace(), "uid": string(obj.GetUID())},
-	})
+	metadata := map[string]any{"name": obj.GetName(), "namespace": obj.GetNamespace(), "uid": string(obj.GetUID())}
+	if version != "" {
+		metadata["resourceVersion"] = version
+	}
+	body, err := json.Marshal(map[string]any{"apiVersion": apiVersion, "kind": kind, "status": is, "metadata": metadata})
 	if err != nil {
 		return fmt.Errorf("encode status: %w", err)
 	}
@@ -215,6 +231,9 @@ func WriteStatus(ctx context.Context, c client.Client, before, obj client.Object
 	err = c.Status().Patch(ctx, into, client.RawPatch(types.ApplyPatchType, body), client.FieldOwner(FieldOwner), client.ForceOwnership)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("write status: %w", err)
+	}
+	if err == nil {
+		obj.SetResourceVersion(into.GetResourceVersion())
 	}
 	return nil
 }

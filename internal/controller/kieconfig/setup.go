@@ -61,6 +61,7 @@ func Definition(o Options, shared *Inventory) reconciler.Definition[*v1alpha1.Ki
 		Name:       "kieconfig",
 		New:        func() *v1alpha1.KieConfig { return &v1alpha1.KieConfig{} },
 		Kind:       kind{Options: o, shared: shared},
+		Keeps:      true,
 		Conditions: []string{v1alpha1.ConditionValuesValid},
 		Inventory:  shared,
 		References: []dependency.Reference{

@@ -528,7 +528,7 @@ func (w *world) write(ctx context.Context, obj client.Object, patch client.Patch
 	return nil
 }
 
-// refuseOther refuses a patch that names the uid of another object of the same name, as the API server does and the fake
+// refuseOther refuses a patch that names another uid or version than the object has, as the API server does and the fake
 // client does not.
 func refuseOther(existing, obj client.Object, patch client.Patch) error {
 	data, err := patch.Data(obj)
@@ -539,11 +539,17 @@ func refuseOther(existing, obj client.Object, patch client.Patch) error {
 	if err := json.Unmarshal(data, &named); err != nil {
 		return err
 	}
-	if named.UID == "" || named.UID == existing.GetUID() {
-		return nil
+	conflict := func(what, named, is string) error {
+		return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("things").GroupResource(), existing.GetName(),
+			fmt.Errorf("precondition failed: %s in precondition: %s, in object meta: %s", what, named, is))
 	}
-	return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("things").GroupResource(), existing.GetName(),
-		fmt.Errorf("precondition failed: UID in precondition: %s, UID in object meta: %s", named.UID, existing.GetUID()))
+	switch {
+	case named.UID != "" && named.UID != existing.GetUID():
+		return conflict("UID", string(named.UID), string(existing.GetUID()))
+	case named.ResourceVersion != "" && named.ResourceVersion != existing.GetResourceVersion():
+		return conflict("resourceVersion", named.ResourceVersion, existing.GetResourceVersion())
+	}
+	return nil
 }
 
 // wake makes a pass due now, unless one is.
