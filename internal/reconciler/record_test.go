@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -123,6 +124,31 @@ func TestARecordIsWrittenBeforeTheCall(t *testing.T) {
 	w.pass()
 	if diff := cmp.Diff([]string{"patch status"}, w.writes); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
+
+// A pass that knows an old status must not undo what was recorded since.
+func TestARecordIsNotWrittenOverANewerOne(t *testing.T) {
+	w, k, l := keepingWorld(t)
+	l.Keeps = true
+	k.record = "first"
+	w.pass()
+	w.edit(func(e *v1alpha1.Environment) { e.Spec.Description = new("changed") })
+	w.beforeStatus = func() error {
+		w.beforeStatus = nil
+		w.annotate("written", "meanwhile")
+		return nil
+	}
+	k.record = "second"
+	if _, err := w.try(); !apierrors.IsConflict(err) {
+		t.Errorf("error %v, want a conflict", err)
+	}
+	if got := w.object().Status.VPCID; got != "first" {
+		t.Errorf("recorded %q over what it did not read", got)
+	}
+	w.pass()
+	if got := w.object().Status.VPCID; got != "second" {
+		t.Errorf("recorded %q", got)
 	}
 }
 
