@@ -41,7 +41,7 @@ type Feed[F Fingerprint[F], L Lister[F]] struct {
 	err      error
 	failures int
 	due      time.Time
-	// doubted is set where what is known has turned out wrong, until everything was listed anew.
+	// doubted is set where what is known has turned out wrong, or may be, until everything was listed anew.
 	doubted bool
 	// asks counts the demands for a list that begins after them, and served is how many of them were met.
 	asks, served int
@@ -80,8 +80,8 @@ type View[F any] struct {
 // Access returns what the feed lists with.
 func (f *Feed[F, L]) Access() L { return f.access }
 
-// Read returns what is known of what the subscriber watches, and lists where nothing is known. While lists fail it
-// returns their error. A change after Read wakes the subscriber.
+// Read returns what is known of what the subscriber watches, and lists where nothing is known or what is known is in doubt.
+// While lists fail it returns their error. A change after Read wakes the subscriber.
 func (f *Feed[F, L]) Read(ctx context.Context, object Object, q Query) (View[F], error) {
 	f.inv.mu.Lock()
 	defer f.inv.mu.Unlock()
@@ -91,7 +91,7 @@ func (f *Feed[F, L]) Read(ctx context.Context, object Object, q Query) (View[F],
 		f.asks++
 		f.breakIn()
 	}
-	for ask := f.asks; fresh && f.served < ask || !f.known && f.err == nil; {
+	for ask := f.asks; fresh && f.served < ask || f.err == nil && (!f.known || f.doubted); {
 		if err := f.await(ctx); err != nil {
 			return View[F]{}, err
 		}
@@ -217,6 +217,18 @@ func (w *Writing[F, L]) Drop(identities ...string) {
 	f.moved(w.by, identities...)
 }
 
+// Lost notes that a write may have had an effect and its reply was lost: what is there is only known from the next list of
+// everything, which is made when the writing ends.
+func (w *Writing[F, L]) Lost() {
+	f := w.feed
+	f.inv.mu.Lock()
+	defer f.inv.mu.Unlock()
+	if !f.doubted {
+		f.doubted = true
+		f.asks++
+	}
+}
+
 // End ends the writing. Where all revisions since the last list are our own writes, nothing else happened meanwhile, and
 // what is known is of the latest of them: the next list need not bring it all.
 func (w *Writing[F, L]) End() {
@@ -319,6 +331,9 @@ func (f *Feed[F, L]) settle(ctx context.Context, made job, answer Listing[F], er
 	}
 	f.served = max(f.served, made.asks)
 	defer f.broadcast()
+	if err == nil && answer.Unchanged && made.since == 0 && made.wait == 0 {
+		err = clouderr.New(clouderr.Transient, "a list of everything was answered as if nothing had changed")
+	}
 	if err != nil {
 		f.fail(err)
 		return

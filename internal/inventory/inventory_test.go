@@ -32,8 +32,9 @@ type collection struct {
 	changed  chan struct{}
 	// deaf collections cannot wait.
 	deaf bool
-	// err answers in place of the items.
-	err error
+	// err answers in place of the items, and unchanged that nothing changed, whatever is asked.
+	err       error
+	unchanged bool
 	// slow lists wait for it.
 	slow  chan struct{}
 	calls []string
@@ -113,7 +114,7 @@ func (c *collection) List(ctx context.Context, since int64, wait time.Duration) 
 		return Listing[print]{}, clouderr.New(clouderr.Transient, "cancelled")
 	case c.err != nil:
 		return Listing[print]{}, c.err
-	case since == c.revision && since+int64(wait) > 0:
+	case c.unchanged, since == c.revision && since+int64(wait) > 0:
 		return Listing[print]{Unchanged: true, Waits: waits}, nil
 	}
 	return Listing[print]{Items: maps.Clone(c.items), Revision: c.revision, Waits: waits}, nil
@@ -557,6 +558,49 @@ func TestADoubtedListIsListedAsAWhole(t *testing.T) {
 		synctest.Wait()
 		if calls := c.took(); slices.Contains(calls, "list 0 0s") {
 			t.Errorf("it is doubted once: %q", calls)
+		}
+	})
+}
+
+// What was written without a reply is there or not: nobody reads before everything was listed anew, not even who writes.
+func TestAfterALostReplyEverythingIsListed(t *testing.T) {
+	run(t, func(b *bench) {
+		c := newCollection("a")
+		c.deaf = true
+		f := b.subscribe("one", c)
+		want(t, "before", map[string]print{"a": "0"}, b.read("one", c, "a", "b"))
+		synctest.Wait()
+		c.took()
+
+		writing := f.Write(object("one"))
+		c.put("b", "1")
+		writing.Lost()
+		writing.Lost() // another one
+		writing.End()
+
+		want(t, "after", map[string]print{"a": "0", "b": "1"}, b.read("one", c, "a", "b"))
+		synctest.Wait()
+		want(t, "lists", []string{"list 0 0s"}, c.took())
+
+		// While lists fail nobody knows.
+		c.set(func() { c.err = clouderr.New(clouderr.Transient, "down") })
+		writing = f.Write(object("one"))
+		writing.Lost()
+		writing.End()
+		if _, err := f.Read(b.t.Context(), object("one"), Query{Watch: []string{"a"}}); !clouderr.Is(err, clouderr.Transient) {
+			t.Errorf("read with the error %v", err)
+		}
+	})
+}
+
+// A server that says that nothing changed, and was not asked since when, does not leave those waiting that read.
+func TestUnchangedSinceNothingIsAnError(t *testing.T) {
+	run(t, func(b *bench) {
+		c := newCollection()
+		c.unchanged = true
+		_, err := b.subscribe("one", c).Read(b.t.Context(), object("one"), Query{})
+		if !clouderr.Is(err, clouderr.Transient) {
+			t.Errorf("read with the error %v", err)
 		}
 	})
 }

@@ -45,7 +45,8 @@ type Definition[O Object, R any] struct {
 	Publish func(O) Publication
 	// Conditions of the kind's own, which its resources state as external.Keepers.
 	Conditions []string
-	// Keeps is set for kinds whose resources are external.Keepers: their status holds what nothing else tells.
+	// Keeps is set for kinds whose resources are external.Keepers: their status holds what nothing else tells. Before a pass
+	// that has something to do the object is read past the cache, and its status is only written over what was read.
 	Keeps bool
 	// Inventory is set where lists that many objects share tell what moved in the cloud.
 	Inventory Inventory
@@ -56,8 +57,8 @@ type Definition[O Object, R any] struct {
 
 // Inventory knows from shared lists what moved in the cloud, and wakes the objects that it concerns.
 type Inventory interface {
-	// Moved says whether what the object is about has moved since it was last looked at. It is asked once a pass, before
-	// the look.
+	// Moved says whether what the object is about has moved since it was last looked at. It is asked in every pass, before
+	// the look, and twice where the cache was behind.
 	Moved(object types.NamespacedName) bool
 	// Watch is told at the end of a pass what the object's status is, and whether the pass looked at the cloud resource.
 	// From then on the object is woken when that moves.

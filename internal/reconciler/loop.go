@@ -102,23 +102,69 @@ func (l *loop[O, R]) forget(key types.NamespacedName) {
 
 // run decides what the object needs, and does it.
 func (p *pass[O, R]) run(ctx context.Context) (outcome, error) {
+	if o, rests, err := p.rest(ctx); rests || err != nil {
+		return o, err
+	}
+	if p.Keeps {
+		current, err := p.renew(ctx)
+		if apierrors.IsNotFound(err) {
+			return outcome{class: "Deleted", untouched: true}, nil
+		}
+		if err != nil {
+			return outcome{}, fmt.Errorf("read the object: %w", err)
+		}
+		if !current {
+			if o, rests, err := p.rest(ctx); rests || err != nil {
+				return o, err
+			}
+		}
+	}
 	if !p.obj.GetDeletionTimestamp().IsZero() {
 		return p.remove(ctx)
 	}
+	return p.act(ctx)
+}
+
+// rest says whether there is nothing to do for now, and what the pass comes to then.
+func (p *pass[O, R]) rest(ctx context.Context) (outcome, bool, error) {
+	if !p.obj.GetDeletionTimestamp().IsZero() {
+		return outcome{}, false, nil
+	}
 	if p.paused() {
-		return isPaused(), nil
+		return isPaused(), true, nil
 	}
 	p.minds = p.Inventory != nil
 	moved := p.minds && p.Inventory.Moved(client.ObjectKeyFromObject(p.obj))
 	var err error
 	if p.inputs, err = p.inputsOf(ctx); err != nil {
-		return outcome{}, err
+		return outcome{}, false, err
 	}
-	if due := freshFor(p.obj, p.inputs, p.ResyncInterval, p.Clock.Now()); due > 0 {
-		if p.early = moved; !p.early {
-			return isFresh(due), nil
-		}
+	due := freshFor(p.obj, p.inputs, p.ResyncInterval, p.Clock.Now())
+	p.early = due > 0 && moved
+	return isFresh(due), due > 0 && !moved, nil
+}
+
+// renew reads the object past the cache, and says whether the cache held it as it is. By an old record what was written
+// since would be left behind, or be taken for someone else's.
+func (p *pass[O, R]) renew(ctx context.Context) (bool, error) {
+	obj := p.New()
+	if err := p.Live.Get(ctx, client.ObjectKeyFromObject(p.obj), obj); err != nil {
+		return false, err
 	}
+	if obj.GetUID() == p.obj.GetUID() && obj.GetResourceVersion() == p.obj.GetResourceVersion() {
+		return true, nil
+	}
+	before, ok := obj.DeepCopyObject().(O)
+	if !ok {
+		return false, fmt.Errorf("a copy of %T is no %T", obj, obj)
+	}
+	p.obj, p.before = obj, before
+	return false, nil
+}
+
+// act brings the cloud and the spec together, or goes on with what the cloud is at.
+func (p *pass[O, R]) act(ctx context.Context) (outcome, error) {
+	var err error
 	if p.claim, err = external.ParseClaim(p.obj.GetAnnotations()[v1alpha1.ClaimAnnotation]); err != nil {
 		return stuck("Invalid", v1alpha1.ReasonRejected, fmt.Sprintf("metadata.annotations[%s]: %v", v1alpha1.ClaimAnnotation, err), p.resync()), nil
 	}
@@ -219,10 +265,7 @@ func (p *pass[O, R]) locate(ctx context.Context) (outcome, bool, error) {
 			return missing(fmt.Sprintf("The %s %s is gone from the cloud.", p.noun, id), false, p.resync()), false, nil
 		}
 		p.note(corev1.EventTypeWarning, "Gone", "Recreate", fmt.Sprintf("The %s %s was deleted in the cloud; creating it again.", p.noun, id))
-		p.status().ID = ""
-		// Were the old id kept until the new one is known, a deletion after a crash would find nothing by it and leave the
-		// new resource behind.
-		if err := p.writeAhead(ctx); err != nil {
+		if err := p.stateGone(ctx); err != nil {
 			return outcome{}, false, err
 		}
 		return p.find(ctx)
@@ -234,6 +277,17 @@ func (p *pass[O, R]) locate(ctx context.Context) (outcome, bool, error) {
 		return p.find(ctx)
 	}
 	return p.create(ctx)
+}
+
+// stateGone writes down that the resource is gone and that another is to be made. Were the old id kept until the new one is
+// known, a deletion after a crash would find nothing by it and leave the new resource behind; were the object called ready
+// still, nobody would look at it after a crash.
+func (p *pass[O, R]) stateGone(ctx context.Context) error {
+	p.status().ID = ""
+	handled := p.status().LastHandledReconcileAt
+	state(p.obj, progressing(v1alpha1.OperationCreate, fmt.Sprintf("The %s was deleted in the cloud; creating it again.", p.noun)), p.inputs, metav1.Time{})
+	p.status().LastHandledReconcileAt = handled // the request is not met yet
+	return p.writeAhead(ctx)
 }
 
 // keep goes on with the cloud resource whose id is known. An object that lost its claim or its finalizer, as one does

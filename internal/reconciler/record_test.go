@@ -152,6 +152,37 @@ func TestARecordIsNotWrittenOverANewerOne(t *testing.T) {
 	}
 }
 
+// Of a kind that keeps a record, a pass acts by what the object is, and not by what the cache says that it was.
+func TestARecordIsReadPastTheCache(t *testing.T) {
+	w, k, l := keepingWorld(t)
+	l.Keeps = true
+	k.record = "first"
+	unmade := w.object()
+	w.pass()
+	w.called("probe", "create dev")
+	made := w.object()
+
+	w.cached = unmade
+	w.pass()
+	w.called() // it is fresh, as it is
+	k.record = "second"
+	w.edit(func(e *v1alpha1.Environment) { e.Spec.Description = new("changed") })
+	w.pass()
+	w.called("get id-1", "update id-1 spec.description")
+	if got := w.object().Status.VPCID; got != "second" {
+		t.Errorf("recorded %q", got)
+	}
+
+	w.delete()
+	w.cached = made
+	w.clock.SetTime(now.Add(2 * time.Hour)) // it is due
+	w.pass()
+	w.called("delete id-1")
+	w.isGone(0)
+	w.pass()
+	w.called()
+}
+
 func TestConditionsOfAKindsOwn(t *testing.T) {
 	w, k, _ := keepingWorld(t)
 	k.told = []external.Condition{{Type: "ValuesValid", Reason: "InvalidValue", Message: "bad"}}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/external"
 )
 
@@ -45,6 +46,30 @@ func TestAdoptedByNameAndGone(t *testing.T) {
 	w.pass()
 	t.Log(w.recorder.took(), w.message("Ready"))
 	w.says("Ready=True/Available")
+}
+
+// The manager may die between the loss of a resource and its successor: what is written down by then must not say that all is
+// well, or nobody looks before the next list or interval.
+func TestWhatIsGoneIsNotCalledReadyBeforeItIsMadeAnew(t *testing.T) {
+	w := newSettledWorld(t)
+	w.cloud.things = nil
+	w.annotate(v1alpha1.ReconcileRequestedAtAnnotation, "one")
+	w.cloud.create = func(external.Claim) (*thing, *external.Operation, error) {
+		w.says("Ready=False/Creating", "Synced=False/Pending")
+		if status := w.object().Status; status.ID != "" || status.LastHandledReconcileAt != "" {
+			t.Errorf("the id is %q, the request %q is handled", status.ID, status.LastHandledReconcileAt)
+		}
+		return nil, nil, clouderr.New(clouderr.Transient, "died")
+	}
+	w.pass()
+	w.called("get id-1", "find dev", "create dev")
+
+	w.cloud.create = nil
+	w.pass()
+	w.says("Ready=True/Available")
+	if status := w.object().Status; status.ID == "" || status.LastHandledReconcileAt != "one" {
+		t.Errorf("the id is %q, the request %q is handled", status.ID, status.LastHandledReconcileAt)
+	}
 }
 
 func TestUnmarkableStrangerMadeJustBefore(t *testing.T) {

@@ -294,6 +294,8 @@ type world struct {
 	beforePublish func(write string) error
 	// beforeStatus is called before a patch of the status; an error fails the patch.
 	beforeStatus func() error
+	// cached is what the loop reads in the object's place.
+	cached *v1alpha1.Environment
 }
 
 // object is an Environment as the API server creates it, changed as the test needs it.
@@ -374,6 +376,13 @@ func (i indexer) IndexField(_ context.Context, obj client.Object, field string, 
 // intercept notes every write, and fails on those that the loop must not make.
 func (w *world) intercept() interceptor.Funcs {
 	return interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+			if into, ok := obj.(*v1alpha1.Environment); ok && w.cached != nil {
+				w.cached.DeepCopyInto(into)
+				return nil
+			}
+			return c.Get(ctx, key, obj, opts...)
+		},
 		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 			if published, err := w.publishes("patch", obj); published {
 				if err != nil {

@@ -466,7 +466,7 @@ var _ = Describe("What a KieConfig costs", Serial, func() {
 		Expect(counts["create"]).To(Equal(objects * each))
 		Expect(counts["update"] + counts["delete"] + counts["delete batch"]).To(BeZero())
 		Expect(w.events(all[0])).To(BeEmpty())
-		Expect(writes()-before-objects).To(Equal(2*objects), "two writes to the API server each, beside the test's own")
+		Expect(writes()-before-objects).To(Equal(3*objects), "three writes to the API server each, beside the test's own")
 
 		By("resting")
 		e.watched()
@@ -493,6 +493,6 @@ var _ = Describe("What a KieConfig costs", Serial, func() {
 		Expect(counts["list"] + counts["conditional list"]).To(Equal(1))
 		Expect(counts["create"]).To(Equal(1), "the sentinel's")
 		Expect(counts["update"] + counts["delete"]).To(BeZero())
-		Expect(writes()-before-1).To(Equal(2), "the sentinel's, beside the test's own")
+		Expect(writes()-before-1).To(Equal(3), "the sentinel's, beside the test's own")
 	})
 })

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"sync"
 
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
@@ -34,9 +33,8 @@ type kind struct {
 
 // Bind finds the way to the engine and resolves the values.
 func (k kind) Bind(ctx context.Context, obj *v1alpha1.KieConfig, purpose external.Purpose) (external.Resource[observed], error) {
-	r := &resource{shared: k.shared, uid: obj.UID, object: client.ObjectKeyFromObject(obj), observing: observing(obj)}
-	r.written = map[string]bool{}
-	for _, identity := range k.shared.written(obj) {
+	r := &resource{object: client.ObjectKeyFromObject(obj), observing: observing(obj), written: map[string]bool{}}
+	for _, identity := range obj.Status.Written {
 		r.written[identity] = true
 	}
 	r.restored = obj.Status.ID == "" && len(r.written) == 0
@@ -143,8 +141,6 @@ func (k kind) Report(obj *v1alpha1.KieConfig, o *observed) external.Health { ret
 
 // resource is a handle on an object's set of items.
 type resource struct {
-	shared     *Inventory
-	uid        types.UID
 	object     inventory.Object
 	wanted     wanted
 	connection *connection.Connection
@@ -220,14 +216,14 @@ func (r *resource) Identity(o *observed) external.Identity {
 // Diff compares.
 func (r *resource) Diff(o *observed) external.Changes { return diff(r.wanted, o) }
 
-// Create writes the set for the first time. The claim was minted just before: nothing that is there can be its own.
+// Create writes the set for the first time.
 func (r *resource) Create(ctx context.Context, _ external.Claim) (*observed, *external.Operation, error) {
 	r.restored = false
 	o, err := r.look(ctx, inventory.Query{})
 	if err != nil {
 		return nil, nil, err
 	}
-	o, err = r.apply(ctx, o, false)
+	o, err = r.apply(ctx, o)
 	return o, nil, err
 }
 
@@ -236,7 +232,7 @@ func (r *resource) Update(ctx context.Context, before *observed, changes externa
 	if changes.Unmark {
 		return before, nil, nil // items carry no claim
 	}
-	after, err := r.apply(ctx, before, true)
+	after, err := r.apply(ctx, before)
 	return after, nil, err
 }
 
@@ -289,16 +285,8 @@ func (r *resource) look(ctx context.Context, q inventory.Query) (*observed, erro
 	for identity := range o.own {
 		r.written[identity] = true
 	}
-	r.remember()
 	o.count(r.wanted)
 	return o, nil
-}
-
-// remember keeps the record in this process, too: the next pass may see an old status.
-func (r *resource) remember() {
-	if !r.observing {
-		r.shared.remember(r.object, record{uid: r.uid, written: slices.Sorted(maps.Keys(r.written))})
-	}
 }
 
 // explain says what can be done about an error, and remembers a refused password.
@@ -310,13 +298,12 @@ func (r *resource) explain(err error) error {
 }
 
 // apply makes the engine hold what is wanted, as far as that is possible, and returns what it holds then. Where an item
-// turns out to be other than what was known, it looks again, once. writeAhead says that what is about to be created has
-// to be written down before.
-func (r *resource) apply(ctx context.Context, o *observed, writeAhead bool) (*observed, error) {
+// turns out to be other than what was known, it looks again, once.
+func (r *resource) apply(ctx context.Context, o *observed) (*observed, error) {
 	for again := false; ; again = true {
 		p := planOf(r.wanted, o)
 		o.failures = p.conflicts
-		stale, err := r.carryOut(ctx, o, p, writeAhead)
+		stale, err := r.carryOut(ctx, o, p)
 		if stale && again {
 			contradict(o.failures[len(p.conflicts):])
 		}
@@ -342,12 +329,11 @@ func contradict(failures []failure) {
 
 // carryOut deletes what is to be dropped and writes what is to be written. It says whether something was other than
 // what was known.
-func (r *resource) carryOut(ctx context.Context, o *observed, p plan, writeAhead bool) (stale bool, err error) {
-	defer r.remember()
+func (r *resource) carryOut(ctx context.Context, o *observed, p plan) (stale bool, err error) {
 	writing := r.feed.Write(r.object)
 	defer writing.End()
 	r.drop(ctx, writing, o, p)
-	added, err := r.ahead(ctx, p, writeAhead)
+	added, err := r.ahead(ctx, p)
 	if err != nil {
 		return false, err
 	}
@@ -367,7 +353,10 @@ func (r *resource) carryOut(ctx context.Context, o *observed, p plan, writeAhead
 		default:
 			o.failures = append(o.failures, failure{w.Key, w.Labels, w.Err})
 		}
-		if w.Err == nil || class == clouderr.Transient { // without a reply it may have been written
+		if class == clouderr.Transient { // it may have been written
+			writing.Lost()
+		}
+		if w.Err == nil || class == clouderr.Transient {
 			delete(added, identity)
 		}
 	})
@@ -379,7 +368,7 @@ func (r *resource) carryOut(ctx context.Context, o *observed, p plan, writeAhead
 
 // ahead notes what is about to be written, where it was not noted before, and writes that down before the first call. It
 // returns what it added.
-func (r *resource) ahead(ctx context.Context, p plan, writeDown bool) (map[string]bool, error) {
+func (r *resource) ahead(ctx context.Context, p plan) (map[string]bool, error) {
 	added := map[string]bool{}
 	for _, step := range p.steps {
 		if identity := step.Identity(); !r.written[identity] {
@@ -391,7 +380,7 @@ func (r *resource) ahead(ctx context.Context, p plan, writeDown bool) (map[strin
 	case len(added) == 0:
 	case len(r.written) > maxWritten:
 		err = clouderr.New(clouderr.Busy, "more than %d items would have to be remembered until those that were dropped are deleted", maxWritten)
-	case writeDown:
+	default:
 		err = r.write(ctx)
 	}
 	if err != nil {
@@ -427,6 +416,9 @@ func (r *resource) remove(ctx context.Context, writing *inventory.Writing[items.
 		ids = append(ids, dropped[identity].ID)
 	}
 	if err := r.feed.Access().Remove(ctx, ids); err != nil {
+		if clouderr.Is(err, clouderr.Transient) { // they may have been deleted
+			writing.Lost()
+		}
 		return err
 	}
 	for identity := range dropped {

@@ -7,7 +7,6 @@ package kieconfig
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -134,16 +133,6 @@ func engineVersion(e *v1alpha1.MicroserviceEngine) string {
 type Inventory struct {
 	*inventory.Inventory[items.Fingerprint, items.Store]
 	client client.Client
-
-	mu sync.Mutex
-	// records is what objects wrote, as this process knows it: the cache may be behind.
-	records map[types.NamespacedName]record
-}
-
-// record is what an object wrote.
-type record struct {
-	uid     types.UID
-	written []string
 }
 
 var _ reconciler.Inventory = (*Inventory)(nil)
@@ -151,33 +140,8 @@ var _ reconciler.Inventory = (*Inventory)(nil)
 // NewInventory returns an inventory that looks objects up through c.
 func NewInventory(c client.Client, o inventory.Options) *Inventory {
 	return &Inventory{
-		Inventory: inventory.New[items.Fingerprint, items.Store](o), client: c, records: map[types.NamespacedName]record{},
+		Inventory: inventory.New[items.Fingerprint, items.Store](o), client: c,
 	}
-}
-
-// written returns what the object wrote: as this process remembers it, or else as status says.
-func (i *Inventory) written(k *v1alpha1.KieConfig) []string {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if known, found := i.records[client.ObjectKeyFromObject(k)]; found && known.uid == k.UID {
-		return known.written
-	}
-	return k.Status.Written
-}
-
-// remember keeps what the object wrote.
-func (i *Inventory) remember(object types.NamespacedName, is record) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.records[object] = is
-}
-
-// Forget is told of objects that are gone.
-func (i *Inventory) Forget(object types.NamespacedName) {
-	i.mu.Lock()
-	delete(i.records, object)
-	i.mu.Unlock()
-	i.Inventory.Forget(object)
 }
 
 // Watch has nothing to do: objects subscribe when they are bound, and watch what they read.
