@@ -261,12 +261,22 @@ func (r *resource) Delete(ctx context.Context, _ string) (*external.Operation, e
 	return nil, r.explain(r.remove(ctx, writing, o, p.dropped))
 }
 
-// look reads what is known of the items that the object is about.
+// look reads what is known of the items that the object is about. A list may leave something out: what the object wrote, and
+// what is not to be there any more, is struck from the record only where two lists in a row, the second one of everything, do
+// not show it.
 func (r *resource) look(ctx context.Context, q inventory.Query) (*observed, error) {
-	q.Watch = slices.AppendSeq(slices.Collect(maps.Keys(r.wanted.items)), maps.Keys(r.written))
-	view, err := r.feed.Read(ctx, r.object, q)
+	view, err := r.read(ctx, q)
 	if err != nil {
-		return nil, r.explain(err)
+		return nil, err
+	}
+	if missed := r.missed(view); len(missed) > 0 && !q.Doubt {
+		if view, err = r.read(ctx, inventory.Query{Doubt: true}); err != nil {
+			return nil, err
+		}
+		if again := r.missed(view); !maps.Equal(missed, again) {
+			return nil, clouderr.New(clouderr.Transient, "two lists of the engine's items in a row contradict each other")
+		}
+		maps.DeleteFunc(r.written, func(identity string, _ bool) bool { return missed[identity] })
 	}
 	claim := r.claim
 	if !r.restored {
@@ -276,17 +286,40 @@ func (r *resource) look(ctx context.Context, q inventory.Query) (*observed, erro
 	if view.Waits == inventory.Unsupported {
 		o.watch = watchInterval
 	}
-	for identity := range r.written {
-		_, there := view.Items[identity]
-		if _, listed := r.wanted.items[identity]; !there && !listed {
-			delete(r.written, identity) // somebody else deleted it, and it is wanted no longer
-		}
-	}
 	for identity := range o.own {
 		r.written[identity] = true
 	}
 	o.count(r.wanted)
 	return o, nil
+}
+
+// read asks the feed.
+func (r *resource) read(ctx context.Context, q inventory.Query) (inventory.View[items.Fingerprint], error) {
+	q.Watch = slices.AppendSeq(slices.Collect(maps.Keys(r.wanted.items)), maps.Keys(r.written))
+	view, err := r.feed.Read(ctx, r.object, q)
+	if err != nil {
+		return view, r.explain(err)
+	}
+	return view, nil
+}
+
+// missed returns what the object wrote, or may have written, and is to go, and is not listed.
+func (r *resource) missed(view inventory.View[items.Fingerprint]) map[string]bool {
+	written := maps.Clone(r.written)
+	if r.deleting && r.restored {
+		for identity := range r.wanted.items {
+			written[identity] = true
+		}
+	}
+	missed := map[string]bool{}
+	for identity := range written {
+		_, there := view.Items[identity]
+		_, wanted := r.wanted.items[identity]
+		if !there && (r.deleting || !wanted) {
+			missed[identity] = true
+		}
+	}
+	return missed
 }
 
 // explain says what can be done about an error, and remembers a refused password.

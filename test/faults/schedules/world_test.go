@@ -184,15 +184,25 @@ type world struct {
 	// passes made, and calls that reached the cloud, by second.
 	passes          int
 	calls           map[time.Time]int
-	crashes, faults int
+	crashes, faults atomic.Int64
+}
+
+// draws is a source of chance that the thread and the network share. They take turns, so the seed decides who draws what.
+type draws struct {
+	mu sync.Mutex
+	*rand.PCG
+}
+
+func (d *draws) Uint64() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.PCG.Uint64()
 }
 
 // chance is how often what goes wrong.
 type chance struct {
 	*rand.Rand
 	cloud, api, stale, crash float64
-	// honest lists leave nothing out.
-	honest bool
 }
 
 func (c *chance) happens(p float64) bool { return c != nil && c.Float64() < p }
@@ -396,7 +406,6 @@ func (w *world) engineFront(engineID string, engine http.Handler) http.Handler {
 		var drawn *chance
 		if w.chance != nil {
 			drawn = new(*w.chance)
-			drawn.honest = !*lies
 			drawn.Rand = rand.New(rand.NewPCG(uint64(w.seed)<<20+uint64(again), said.Sum64()))
 		}
 		w.carry(rw, r, drawn, engine)
@@ -417,13 +426,13 @@ func (w *world) carry(rw http.ResponseWriter, r *http.Request, chance *chance, t
 		faults = []cloudsim.Fault{*w.outage}
 	case chance.happens(chance.rate().crash):
 		w.down.Store(true)
-		w.crashes++
+		w.crashes.Add(1)
 		if chance.IntN(2) == 0 {
 			panic(http.ErrAbortHandler)
 		}
 		faults = []cloudsim.Fault{{Action: cloudsim.FaultResetAfter, Count: 1}}
 	case chance.happens(chance.rate().cloud):
-		w.faults++
+		w.faults.Add(1)
 		faults = []cloudsim.Fault{chance.fault(r)}
 	}
 	if err := w.sim.SetFaults(faults); err != nil {
@@ -449,7 +458,7 @@ func (c *chance) fault(r *http.Request) cloudsim.Fault {
 		{Action: cloudsim.FaultStatus, Status: http.StatusTooManyRequests, Body: []byte(`{"error_code":"APIGW.0308","error_msg":"The throttling threshold has been reached: policy user over ratelimit,limit:100,time:1 minute"}`)},
 		{Action: cloudsim.FaultGarbage},
 	}
-	if r.Method == http.MethodGet && !c.honest { // lists that leave out what there is
+	if r.Method == http.MethodGet { // lists that leave out what there is
 		kinds = append(kinds, cloudsim.Fault{Action: cloudsim.FaultEmptyList}, cloudsim.Fault{Action: cloudsim.FaultTruncatedList, Keep: 1})
 	}
 	f := kinds[c.IntN(len(kinds))]
@@ -492,7 +501,7 @@ func (w *world) write(ctx context.Context, obj client.Object, patch client.Patch
 	w.mayBeDown()
 	rate := w.chance.rate()
 	if w.chance.happens(rate.crash) {
-		w.crashes++
+		w.crashes.Add(1)
 		if w.chance.IntN(2) == 0 {
 			w.down.Store(true)
 			panic(crash{})
@@ -501,7 +510,7 @@ func (w *world) write(ctx context.Context, obj client.Object, patch client.Patch
 	}
 	lost := false
 	if w.chance.happens(rate.api) {
-		w.faults++
+		w.faults.Add(1)
 		switch w.chance.IntN(3) {
 		case 0:
 			return apierrors.NewInternalError(errors.New("injected"))
