@@ -49,6 +49,8 @@ type kind struct {
 	object func(namespace, name string) object
 	// makes is how many create calls an object takes; 1 where it is 0.
 	makes int
+	// records is set where what is about to be made is written down first, after the claim.
+	records bool
 	// prepare sets up what only this kind needs, before the first manager is started.
 	prepare func(w *world)
 	// foreign returns a record of the cloud that belongs to nobody here; without it pages do not shift.
@@ -79,6 +81,15 @@ func serviceStage(k kind, missing string) kind {
 
 func kinds() []kind {
 	return []kind{environmentKind(), applicationKind(), componentKind(), engineKind(), kieConfigKind()}
+}
+
+// upToCreation are the steps that an object begins with, up to the first create call.
+func (k kind) upToCreation() []any {
+	steps := []any{ContainSubstring("PATCH")}
+	if k.records {
+		steps = append(steps, HaveSuffix("/status"))
+	}
+	return append(steps, "cloud: "+k.creates)
 }
 
 // creations is how many create calls an object takes.
@@ -223,6 +234,7 @@ func kieConfigKind() kind {
 		creates:     "POST /v1/default/kie/kv",
 		lists:       []string{"/v1/default/kie/kv"},
 		makes:       2,
+		records:     true,
 		// The engine serves its items on an address of its own: the tripwire stands in front of it as well.
 		prepare: func(w *world) {
 			w.Expect(w.sim.Put(w.t.Context(), "cse/engines", engine, rig.Record{
