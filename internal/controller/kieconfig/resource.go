@@ -11,10 +11,12 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/controller/internal/connection"
 	"servicestage.dev/operator/internal/controller/internal/items"
@@ -33,7 +35,10 @@ type kind struct {
 
 // Bind finds the way to the engine and resolves the values.
 func (k kind) Bind(ctx context.Context, obj *v1alpha1.KieConfig, purpose external.Purpose) (external.Resource[observed], error) {
-	r := &resource{object: client.ObjectKeyFromObject(obj), observing: observing(obj), written: map[string]bool{}}
+	r := &resource{object: client.ObjectKeyFromObject(obj), observing: observing(obj), written: map[string]bool{}, clock: k.Clock}
+	if r.clock == nil {
+		r.clock = cloudclient.SystemClock()
+	}
 	for _, identity := range obj.Status.Written {
 		r.written[identity] = true
 	}
@@ -161,6 +166,9 @@ type resource struct {
 	// The record: what the object wrote or is about to write, and the credentials that the engine refused.
 	written map[string]bool
 	refused string
+	// raced is what was refused since it is there, with when it was written down.
+	raced map[string]time.Time
+	clock cloudclient.Clock
 }
 
 var (
@@ -278,6 +286,11 @@ func (r *resource) look(ctx context.Context, q inventory.Query) (*observed, erro
 		}
 		maps.DeleteFunc(r.written, func(identity string, _ bool) bool { return missed[identity] })
 	}
+	for identity, since := range r.raced {
+		if have, there := view.Items[identity]; there && !have.CreatedAt.Before(since) {
+			r.written[identity] = true
+		}
+	}
 	claim := r.claim
 	if !r.restored {
 		claim = external.Claim{}
@@ -366,6 +379,7 @@ func (r *resource) carryOut(ctx context.Context, o *observed, p plan) (stale boo
 	writing := r.feed.Write(r.object)
 	defer writing.End()
 	r.drop(ctx, writing, o, p)
+	since := r.clock.Now().Truncate(time.Second) // as exact as the engine's times
 	added, err := r.ahead(ctx, p)
 	if err != nil {
 		return false, err
@@ -393,8 +407,11 @@ func (r *resource) carryOut(ctx context.Context, o *observed, p plan) (stale boo
 			delete(added, identity)
 		}
 	})
+	// What was made since it was written down was made by who read that: another manager that still believes it leads.
+	r.raced = map[string]time.Time{}
 	for identity := range added {
 		delete(r.written, identity)
+		r.raced[identity] = since
 	}
 	return stale, nil
 }

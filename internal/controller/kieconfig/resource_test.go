@@ -40,7 +40,16 @@ func (e *engine) List(_ context.Context, _ int64, wait time.Duration) (inventory
 	return inventory.Listing[items.Fingerprint]{Items: shown, Revision: int64(e.listed)}, nil
 }
 
-func (e *engine) Write(context.Context, []items.Step, func(items.Written)) {}
+// Write can change what is there, and create nothing.
+func (e *engine) Write(_ context.Context, steps []items.Step, told func(items.Written)) {
+	for _, step := range steps {
+		if step.Have != nil {
+			told(items.Written{Step: step, Is: *step.Have})
+			continue
+		}
+		told(items.Written{Step: step, Err: clouderr.New(clouderr.Exists, "it exists")})
+	}
+}
 
 func (e *engine) Remove(_ context.Context, ids []string) error {
 	e.removed = append(e.removed, ids...)
@@ -156,3 +165,40 @@ func TestNothingIsLeftBehindByOneList(t *testing.T) {
 		})
 	}
 }
+
+// An item that is there since this pass wrote it down is the object's own: another manager, which still believes that it leads,
+// read the record and was faster. What was there before is somebody else's.
+func TestWhoMadeAnItemThatIsThere(t *testing.T) {
+	for name, tc := range map[string]struct {
+		now   int64
+		want  []string
+		class clouderr.Class
+	}{
+		"made since":  {now: 2000, want: []string{"kept"}},
+		"made before": {now: 2001, class: clouderr.Exists},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &engine{lists: []string{"", "kept"}}
+			r := handle(t, e)
+			r.restored, r.clock = false, at{time.Unix(tc.now, 1000)}
+			ahead := 0
+			r.Keep(func(context.Context) error { ahead++; return nil })
+			o, err := r.look(t.Context(), inventory.Query{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = r.apply(t.Context(), o); clouderr.ClassOf(err) != tc.class {
+				t.Errorf("error %v", err)
+			}
+			if diff := cmp.Diff(tc.want, keysOf(r.written)); diff != "" || ahead != 1 {
+				t.Errorf("written ahead %d times, recorded (-want +got):\n%s", ahead, diff)
+			}
+		})
+	}
+}
+
+// at is a clock that stands still.
+type at struct{ time.Time }
+
+func (a at) Now() time.Time                             { return a.Time }
+func (a at) Sleep(context.Context, time.Duration) error { return nil }
