@@ -96,6 +96,7 @@ func (f *Feed[F, L]) Read(ctx context.Context, object Object, q Query) (View[F],
 			return View[F]{}, err
 		}
 	}
+	f.keepStep()
 	s := f.subscribers[object]
 	if f.err != nil {
 		if s != nil {
@@ -246,6 +247,7 @@ func (w *Writing[F, L]) End() {
 	}
 	f.written = nil
 	f.broadcast()
+	f.keepStep()
 }
 
 // job is a list to be made, which meets all demands before it.

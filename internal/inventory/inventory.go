@@ -77,6 +77,9 @@ type Options struct {
 	// Polled is set where lists cannot wait for changes and objects watch without reading: see Watch. The lists are made
 	// at the interval, and that one failed concerns nobody but the poller.
 	Polled bool
+	// InStep makes those who subscribe, read or have written wait until the poller rests, so that what comes of it never depends
+	// on which of the two is faster. It is for tests in virtual time.
+	InStep bool
 	// Stagger is the time between two wakes by lists of one feed, but for the first of a row; 0 wakes all at once.
 	Stagger time.Duration
 }
@@ -91,6 +94,7 @@ type Inventory[F Fingerprint[F], L Lister[F]] struct {
 	wait   time.Duration
 	spread func(time.Duration) time.Duration
 	polled bool
+	inStep bool
 	// stagger is the rate of wakes, rate.Inf where they are not staggered.
 	stagger rate.Limit
 
@@ -124,7 +128,7 @@ type subscription[F Fingerprint[F], L Lister[F]] struct {
 // New returns an inventory without feeds.
 func New[F Fingerprint[F], L Lister[F]](o Options) *Inventory[F, L] {
 	inv := &Inventory[F, L]{
-		clock: o.Clock, wait: o.Wait, spread: o.Spread, polled: o.Polled, stagger: rate.Every(o.Stagger),
+		clock: o.Clock, wait: o.Wait, spread: o.Spread, polled: o.Polled, inStep: o.InStep, stagger: rate.Every(o.Stagger),
 		feeds: map[string]*Feed[F, L]{}, objects: map[Object]*subscription[F, L]{}, wake: func(Object, time.Duration) {},
 	}
 	inv.rested = sync.NewCond(&inv.mu)
@@ -233,6 +237,7 @@ func (inv *Inventory[F, L]) Subscribe(object Object, c Connection, open func() (
 	inv.leave(object)
 	s := &subscription[F, L]{feed: f, interval: c.Interval}
 	inv.objects[object], f.subscribers[object] = s, s
+	f.keepStep()
 	return f, nil
 }
 
@@ -322,11 +327,24 @@ func (inv *Inventory[F, L]) busy() bool {
 		return false
 	}
 	for _, f := range inv.feeds {
-		if due, _ := f.next(); due != nil || f.rests != f.changed {
+		if f.busy() {
 			return true
 		}
 	}
 	return false
+}
+
+// keepStep waits until the poller rests, where that is wanted. Called with the lock.
+func (f *Feed[F, L]) keepStep() {
+	for f.inv.inStep && f.inv.ctx != nil && f.busy() {
+		f.inv.rested.Wait()
+	}
+}
+
+// busy says whether the poller has something to do. Called with the lock.
+func (f *Feed[F, L]) busy() bool {
+	due, _ := f.next()
+	return due != nil || f.rests != f.changed
 }
 
 // Ages returns how old what is known is, by the feeds' labels: of feeds of one label, the oldest.

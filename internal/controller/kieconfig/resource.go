@@ -101,7 +101,7 @@ func (k kind) bindForDelete(ctx context.Context, live client.Reader, obj *v1alph
 
 // connections finds the ways to engines.
 func (k kind) connections() connection.Finder {
-	return connection.Finder{Accounts: k.Accounts, Client: k.Client, Policy: k.Policy, Metrics: k.Metrics, UserAgent: k.UserAgent, Clock: k.Clock}
+	return connection.Finder{Accounts: k.Accounts, Client: k.Client, Policy: k.Policy, Metrics: k.Metrics, UserAgent: k.UserAgent, Clock: k.Clock, ParallelWrites: k.ParallelWrites}
 }
 
 // want resolves the values, and finds out which items other objects keep.

@@ -50,6 +50,8 @@ type Options struct {
 	ListInterval time.Duration
 	// Clock of the calls to engines; the system's where nil.
 	Clock cloudclient.Clock
+	// ParallelWrites is how many items of an engine are written at once; as many as are good for an engine where 0.
+	ParallelWrites int
 }
 
 // Definition of the kind, whose objects share the inventory.

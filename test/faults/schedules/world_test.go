@@ -3,7 +3,7 @@
 
 // Package schedules runs the loop with its kinds and the client in one process and in virtual time, against the simulated
 // cloud and a fake API server, and lets everything fail at random. One thread does everything, in an order that the seed
-// alone decides; while it waits, the configuration items of engines are listed, and several of them written at once.
+// alone decides; while it waits, the configuration items of engines are listed.
 package schedules
 
 import (
@@ -284,7 +284,7 @@ func (w *world) boot() error {
 	w.items = w.inventory(seen)
 	configs := kieconfig.Definition(kieconfig.Options{
 		Accounts: accounts, Client: seen, Live: w.api, Policy: policy, Metrics: metrics, ListInterval: resync,
-		Clock: &ahead{virtual: w.clock},
+		Clock: &ahead{virtual: w.clock}, ParallelWrites: 1,
 	}, w.items)
 	graph := dependency.NewGraph(seen)
 	for _, d := range []reconciler.Controller{environments, applications, components, engines, configs} {
@@ -311,7 +311,7 @@ func (w *world) boot() error {
 func (w *world) inventory(seen client.Client) *kieconfig.Inventory {
 	var items *kieconfig.Inventory
 	items = kieconfig.NewInventory(seen, inventory.Options{
-		Clock: timers{virtual: w.clock, quiet: func() { items.Quiet() }}, Spread: func(d time.Duration) time.Duration { return d },
+		Clock: timers{virtual: w.clock, quiet: func() { items.Quiet() }}, Spread: func(d time.Duration) time.Duration { return d }, InStep: true,
 	})
 	items.WakeBy(func(key types.NamespacedName, after time.Duration) {
 		w.woken.Lock()

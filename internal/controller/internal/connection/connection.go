@@ -47,6 +47,8 @@ type Finder struct {
 	UserAgent string
 	// Clock of the calls to engines; the system's where nil.
 	Clock cloudclient.Clock
+	// ParallelWrites is how many items of an engine are written at once; items.Parallel where 0.
+	ParallelWrites int
 }
 
 // Connection is a way to an engine, before it is opened.
@@ -209,7 +211,7 @@ func (k Finder) direct(ctx context.Context, live client.Reader, obj *v1alpha1.Ki
 		if err != nil {
 			return nil, err
 		}
-		return items.NewEngine(opened), nil
+		return items.NewEngine(opened, cmp.Or(k.ParallelWrites, items.Parallel)), nil
 	}
 	return c, nil
 }

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// parallel is how many writes are under way at once in one engine, whatever the number of objects.
-	parallel = 8
+	// Parallel is how many writes are under way at once in one engine, whatever the number of objects.
+	Parallel = 8
 	// batch is how many items one call deletes.
 	batch = 500
 )
@@ -32,8 +32,8 @@ type Engine struct {
 
 var _ Store = Engine{}
 
-// NewEngine returns the way that client has.
-func NewEngine(client *kie.Client) Engine {
+// NewEngine returns the way that client has, with so many writes under way at once.
+func NewEngine(client *kie.Client, parallel int) Engine {
 	return Engine{client: client, slots: make(chan struct{}, parallel)}
 }
 
@@ -54,7 +54,7 @@ func (e Engine) List(ctx context.Context, since int64, wait time.Duration) (inve
 // Write writes each item by calls of its own.
 func (e Engine) Write(ctx context.Context, steps []Step, told func(Written)) {
 	var group errgroup.Group
-	group.SetLimit(parallel)
+	group.SetLimit(cap(e.slots))
 	var over, full atomic.Bool
 	for _, step := range steps {
 		group.Go(func() error {
