@@ -54,7 +54,7 @@ demo-build:
 ##@ Test
 
 .PHONY: test
-test: test-unit test-sweep test-envtest test-conformance test-integrations test-e2e test-packaging test-guides test-schedules ## Run every test but those of crashes and distorted events (test-faults).
+test: test-unit test-sweep test-envtest test-conformance test-integrations test-e2e test-packaging test-guides test-faults ## Run every test.
 
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.

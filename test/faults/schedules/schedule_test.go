@@ -35,7 +35,7 @@ import (
 
 var (
 	seed = flag.Int64("seed", 1, "seed of the first schedule; each further one has the next")
-	runs = flag.Int("schedules", 120, "how many schedules to run")
+	runs = flag.Int("schedules", 300, "how many schedules to run")
 
 	table report.Table
 )
