@@ -39,8 +39,8 @@ type pass[O Object, R any] struct {
 	obj      O
 	resource external.Resource[R]
 	claim    external.Claim
-	// minted is set where this pass minted the claim.
-	minted bool
+	// minted is set where this pass minted the claim, confirmed where the object is known to be as it was read.
+	minted, confirmed bool
 	// before is the object as the API server holds it.
 	before O
 	// inputs is the version of what the object refers to.
@@ -151,6 +151,7 @@ func (p *pass[O, R]) renew(ctx context.Context) (bool, error) {
 	if err := p.Live.Get(ctx, client.ObjectKeyFromObject(p.obj), obj); err != nil {
 		return false, err
 	}
+	p.confirmed = true
 	if obj.GetUID() == p.obj.GetUID() && obj.GetResourceVersion() == p.obj.GetResourceVersion() {
 		return true, nil
 	}
@@ -217,16 +218,17 @@ func (p *pass[O, R]) keepRecord() {
 	})
 }
 
-// writeAhead writes the status down as it is, before a call whose effect would be lost with the process otherwise.
+// writeAhead writes the status down as it is, before a call whose effect would be lost with the process otherwise. It fails
+// where the object is not the one that this pass read, so that nothing is made for one that is gone or about to go.
 func (p *pass[O, R]) writeAhead(ctx context.Context) error {
-	if err := p.writeStatus(ctx); err != nil {
+	if err := applyStatus(ctx, p.Client, p.before, p.obj, p.obj.GetResourceVersion()); err != nil {
 		return err
 	}
 	written, ok := p.obj.DeepCopyObject().(O)
 	if !ok {
 		return fmt.Errorf("a copy of %T is no %T", p.obj, p.obj)
 	}
-	p.before = written
+	p.before, p.confirmed = written, true
 	return nil
 }
 
@@ -417,6 +419,9 @@ func (p *pass[O, R]) create(ctx context.Context) (outcome, bool, error) {
 		}
 	}
 	if err := p.mint(ctx); err != nil {
+		return outcome{}, false, err
+	}
+	if err := p.confirm(ctx); err != nil {
 		return outcome{}, false, err
 	}
 	log.FromContext(ctx).Info("Creating in the cloud", "resource", p.noun)
@@ -663,6 +668,22 @@ func (p *pass[O, R]) mint(ctx context.Context) error {
 	return nil
 }
 
+// confirm makes sure that the object is the one that this pass read, unless a write of this pass has shown it: another manager,
+// which takes over or still believes that it leads, may have deleted what was made, and let the object go.
+func (p *pass[O, R]) confirm(ctx context.Context) error {
+	if p.confirmed {
+		return nil
+	}
+	obj := p.New()
+	if err := p.Live.Get(ctx, client.ObjectKeyFromObject(p.obj), obj); err != nil {
+		return fmt.Errorf("read the object: %w", err)
+	}
+	if obj.GetUID() != p.obj.GetUID() || obj.GetResourceVersion() != p.obj.GetResourceVersion() {
+		return fmt.Errorf("the cache is behind: it holds version %s of the object, and the API server %s", p.obj.GetResourceVersion(), obj.GetResourceVersion())
+	}
+	return nil
+}
+
 // patch changes the annotations and finalizers of the object that this pass read, and fails where it is another by now.
 func (p *pass[O, R]) patch(ctx context.Context, change func(O)) error {
 	patched, ok := p.obj.DeepCopyObject().(O)
@@ -676,6 +697,7 @@ func (p *pass[O, R]) patch(ctx context.Context, change func(O)) error {
 	p.obj.SetAnnotations(patched.GetAnnotations())
 	p.obj.SetFinalizers(patched.GetFinalizers())
 	p.obj.SetResourceVersion(patched.GetResourceVersion())
+	p.confirmed = true
 	return nil
 }
 

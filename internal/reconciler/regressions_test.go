@@ -72,6 +72,46 @@ func TestWhatIsGoneIsNotCalledReadyBeforeItIsMadeAnew(t *testing.T) {
 	}
 }
 
+// Another manager, which still believes that it leads or has just taken over, deletes the resource and lets the object go, while
+// the cache of this one does not know of it yet: nothing is made again.
+func TestNothingIsMadeForAnObjectThatGoes(t *testing.T) {
+	retried := func(w *world) {
+		w.cloud.create = func(external.Claim) (*thing, *external.Operation, error) {
+			return nil, nil, clouderr.New(clouderr.Transient, "no reply")
+		}
+		w.pass()
+		w.cloud.create = nil
+	}
+	for name, tc := range map[string]struct {
+		before func(w *world)
+		calls  []string
+	}{
+		"it was made before":          {before: func(w *world) { w.pass() }, calls: []string{"get id-1"}},
+		"a try to make it had failed": {before: retried, calls: []string{"find dev"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, object())
+			tc.before(w)
+			before := w.object()
+			w.edit(func(e *v1alpha1.Environment) { e.Finalizers = append(e.Finalizers, "example.com/holds") })
+			w.delete()
+			w.cloud.things = nil
+			w.cloud.took()
+			w.cached = before
+			w.clock.SetTime(now.Add(2 * time.Hour))
+			for _, gone := range []bool{false, true} {
+				if gone {
+					w.edit(func(e *v1alpha1.Environment) { e.Finalizers = nil })
+				}
+				if _, err := w.try(); err == nil {
+					t.Errorf("no error, gone %t", gone)
+				}
+				w.called(tc.calls...)
+			}
+		})
+	}
+}
+
 func TestUnmarkableStrangerMadeJustBefore(t *testing.T) {
 	w := newUnmarkedWorld(t, object())
 	w.cloud.add(thing{name: "dev", createdAt: now.Add(-30 * time.Second)})

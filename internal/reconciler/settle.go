@@ -184,17 +184,17 @@ func keep(list []metav1.Condition, conditionType string, kept bool, s statement)
 
 // WriteStatus applies the status of obj, in one server-side apply, and only if it differs from that of before.
 func WriteStatus(ctx context.Context, c client.Client, before, obj client.Object) error {
-	return applyStatus(ctx, c, before, obj, "")
+	return client.IgnoreNotFound(applyStatus(ctx, c, before, obj, ""))
 }
 
-// writeStatus writes the status of the object. One that holds a record, which nothing else could tell, is only written over
+// writeStatus writes the status of the object, if it is still there. One that holds a record, which nothing else could tell, is only written over
 // the status that this pass read: a pass that knew an old one would undo what was recorded since.
 func (p *pass[O, R]) writeStatus(ctx context.Context) error {
 	version := ""
 	if p.Keeps {
 		version = p.obj.GetResourceVersion()
 	}
-	return applyStatus(ctx, p.Client, p.before, p.obj, version)
+	return client.IgnoreNotFound(applyStatus(ctx, p.Client, p.before, p.obj, version))
 }
 
 // applyStatus writes a status over the given version of the object; over any where it is empty.
@@ -229,12 +229,10 @@ func applyStatus(ctx context.Context, c client.Client, before, obj client.Object
 		return fmt.Errorf("a copy of %T is no object", obj)
 	}
 	err = c.Status().Patch(ctx, into, client.RawPatch(types.ApplyPatchType, body), client.FieldOwner(FieldOwner), client.ForceOwnership)
-	if client.IgnoreNotFound(err) != nil {
+	if err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
-	if err == nil {
-		obj.SetResourceVersion(into.GetResourceVersion())
-	}
+	obj.SetResourceVersion(into.GetResourceVersion())
 	return nil
 }
 
