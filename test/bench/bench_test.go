@@ -87,3 +87,37 @@ func TestParseRefusesAndSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+func TestAFigureOfNoStormIsNone(t *testing.T) {
+	for _, tt := range []struct {
+		seconds float64
+		left    int
+		refused bool
+	}{{0.2, 1, false}, {0.2, 0, true}, {30, 0, false}, {30, 1, false}} {
+		err := shows(figure{What: "edit", Value: tt.seconds, Want: atMost(5)}, tt.left)
+		if (err != nil) != tt.refused {
+			t.Errorf("%v s with %d left: %v", tt.seconds, tt.left, err)
+		}
+	}
+}
+
+func TestResumed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		statuses []int
+		want     bool
+	}{
+		"nothing was called":      {nil, false},
+		"the limit is not met":    {[]int{200, 200}, false},
+		"the window is not over":  {[]int{200, 429}, false},
+		"another one was refused": {[]int{429, 200, 429}, false},
+		"the limit is known":      {[]int{200, 429, 429, 200}, true},
+	} {
+		var log []rig.Call
+		for _, status := range tt.statuses {
+			log = append(log, rig.Call{Status: status})
+		}
+		if got := resumed(log); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -138,6 +138,7 @@ func measurements() []measurement {
 		}},
 		{"stated-limit", func(b *bench, ctx context.Context) error { return b.limits(ctx, false) }},
 		{"unstated-limit", func(b *bench, ctx context.Context) error { return b.limits(ctx, true) }},
+		{"storm", (*bench).storm},
 		{"neighbours", (*bench).neighbours},
 		{"configuration", (*bench).configuration},
 		{"failover", (*bench).failover},

@@ -122,10 +122,7 @@ func (s *scaled) burst(ctx context.Context) (err error) {
 		if err := s.createAll(ctx, namespace, s.names); err != nil {
 			return err
 		}
-		return until(ctx, "all are Ready", func(context.Context) (bool, error) {
-			n, _ := s.tracker.ready(namespace, s.names)
-			return n == s.n, nil
-		})
+		return s.awaitReady(ctx, namespace, s.names)
 	})
 	if err != nil {
 		return err
@@ -224,18 +221,9 @@ func (s *scaled) newcomers(ctx context.Context) error {
 
 // edits measures how long a change of an old object takes.
 func (s *scaled) edits(ctx context.Context) error {
-	var took []time.Duration
-	for _, name := range s.names[:s.samples] {
-		began := time.Now()
-		generation, err := s.edit(ctx, namespace, name, "edited")
-		if err != nil {
-			return err
-		}
-		ready, err := s.tracker.whenReady(ctx, key(namespace, name), generation)
-		if err != nil {
-			return err
-		}
-		took = append(took, ready.Sub(began))
+	took, err := s.editEach(ctx, namespace, s.names[:s.samples])
+	if err != nil {
+		return err
 	}
 	s.add("P2", "edit of an old object -> Ready, p99", percentile(took, 99).Seconds(), "s", atMost(5))
 	return nil
@@ -298,26 +286,15 @@ func (s *scaled) crash(ctx context.Context) error {
 // deletions measures how long objects take to go.
 func (s *scaled) deletions(ctx context.Context) error {
 	var took []time.Duration
-	doomed := s.names[:s.samples]
-	_, wrote, err := s.cost(ctx, func() error {
-		for _, name := range doomed {
-			began := time.Now()
-			if err := s.api.Delete(ctx, environment(namespace, name)); err != nil {
-				return err
-			}
-			gone, err := s.tracker.whenGone(ctx, key(namespace, name))
-			if err != nil {
-				return err
-			}
-			took = append(took, gone.Sub(began))
-		}
-		return nil
+	_, wrote, err := s.cost(ctx, func() (err error) {
+		took, err = s.deleteEach(ctx, namespace, s.names[:s.samples])
+		return err
 	})
 	if err != nil {
 		return err
 	}
 	s.add("P2", "delete -> gone, p99", percentile(took, 99).Seconds(), "s", atMost(5))
-	s.addAbove(1, "P7", "API server writes per deleted object", wrote.Objects/float64(len(doomed)), "writes", counted(1))
+	s.addAbove(1, "P7", "API server writes per deleted object", wrote.Objects/float64(len(took)), "writes", counted(1))
 	return nil
 }
 

@@ -220,6 +220,49 @@ func (w *world) edit(ctx context.Context, namespace, name, description string) (
 	return e.Generation, err
 }
 
+// awaitReady waits until all of some Environments are Ready.
+func (w *world) awaitReady(ctx context.Context, namespace string, names []string) error {
+	return until(ctx, "all are Ready", func(context.Context) (bool, error) {
+		n, _ := w.tracker.ready(namespace, names)
+		return n == len(names), nil
+	})
+}
+
+// editEach edits Environments one after the other, and returns how long each took to be Ready again.
+func (w *world) editEach(ctx context.Context, namespace string, names []string) ([]time.Duration, error) {
+	return each(names, func(name string) (time.Time, error) {
+		generation, err := w.edit(ctx, namespace, name, "edited")
+		if err != nil {
+			return time.Time{}, err
+		}
+		return w.tracker.whenReady(ctx, key(namespace, name), generation)
+	})
+}
+
+// deleteEach deletes Environments one after the other, and returns how long each took to be gone.
+func (w *world) deleteEach(ctx context.Context, namespace string, names []string) ([]time.Duration, error) {
+	return each(names, func(name string) (time.Time, error) {
+		if err := w.api.Delete(ctx, environment(namespace, name)); err != nil {
+			return time.Time{}, err
+		}
+		return w.tracker.whenGone(ctx, key(namespace, name))
+	})
+}
+
+// each does something to objects one after the other, and returns how long each took until it was done.
+func each(names []string, do func(name string) (done time.Time, err error)) ([]time.Duration, error) {
+	var took []time.Duration
+	for _, name := range names {
+		began := time.Now()
+		done, err := do(name)
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, done.Sub(began))
+	}
+	return took, nil
+}
+
 // recordsByName maps the name of each Environment in the cloud to its id.
 func (w *world) recordsByName(ctx context.Context) (map[string]string, error) {
 	records, err := w.sim.List(ctx, "servicestage/environments")
