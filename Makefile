@@ -158,7 +158,7 @@ bench: ## Measure everything, five runs, up to 10,000 objects; writes docs/bench
 	  cd test/bench/plots && go run -buildvcs=false . ../../../bin/bench.json ../../../docs
 
 .PHONY: bench-quick
-bench-quick: ## A small version in two minutes; fails where a count of calls or writes is not what it has to be.
+bench-quick: ## A small version in three minutes; fails where a count of calls or writes is not what it has to be.
 	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets go run -buildvcs=false ./test/bench -quick -out bin/bench-quick.json $(BENCHFLAGS)
 
 .PHONY: sbom

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/test/rig"
 )
 
@@ -118,6 +120,25 @@ func TestResumed(t *testing.T) {
 		}
 		if got := resumed(log); got != tt.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestTrackerNotesWhenAnObjectIsReady(t *testing.T) {
+	for _, k := range []kind{environments, components} {
+		tracked := &tracker{seen: map[string]sighting{}, moved: make(chan struct{})}
+		o := k.object("ns", "a")
+		o.SetGeneration(2)
+		condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: 1}
+		o.CommonStatus().Conditions = []metav1.Condition{condition}
+		tracked.saw(o)
+		if n, _ := tracked.ready("ns", []string{"a"}); n != 0 {
+			t.Errorf("%s: Ready in an earlier generation counts", k.name)
+		}
+		o.CommonStatus().Conditions[0].ObservedGeneration = 2
+		tracked.saw(o)
+		if n, _ := tracked.ready("ns", []string{"a", "b"}); n != 1 {
+			t.Errorf("%s: %d of the objects are Ready, want 1", k.name, n)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func (b *bench) limits(ctx context.Context, unstated bool) (err error) {
 	}
 	// The limit is found in the first windows; what is counted comes after.
 	list := names("backlog", windowCalls*(b.windows+b.warmup+1))
-	if err := w.createAll(ctx, team, list); err != nil {
+	if err := w.createAll(ctx, environments, team, list); err != nil {
 		return err
 	}
 	err = until(ctx, "the backlog is nearly done", func(context.Context) (bool, error) {
@@ -126,7 +126,7 @@ func (b *bench) neighbours(ctx context.Context) (err error) {
 	if _, err := w.startAndAwaitAccount(ctx); err != nil {
 		return err
 	}
-	before, err := w.latencies(ctx, "quiet", b.samples)
+	before, err := w.createEach(ctx, environments, namespace, names("quiet", b.samples))
 	if err != nil {
 		return err
 	}
@@ -134,13 +134,13 @@ func (b *bench) neighbours(ctx context.Context) (err error) {
 	if err := w.sim.Limits(ctx, cloudLimit(false)); err != nil {
 		return err
 	}
-	if err := w.createAll(ctx, "noisy", names("storm", windowCalls*6)); err != nil {
+	if err := w.createAll(ctx, environments, "noisy", names("storm", windowCalls*6)); err != nil {
 		return err
 	}
 	if err := pass(ctx, windowTime); err != nil { // what the API server has to do for the storm's objects is behind it
 		return err
 	}
-	during, err := w.latencies(ctx, "beside", min(b.samples, windowCalls/4))
+	during, err := w.createEach(ctx, environments, namespace, names("beside", min(b.samples, windowCalls/4)))
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (b *bench) storm(ctx context.Context) (err error) {
 	}
 	edited, doomed := names("edited", b.samples/2), names("doomed", b.samples/2)
 	old := slices.Concat(edited, doomed)
-	if err := w.createAll(ctx, team, old); err != nil {
+	if err := w.createAll(ctx, environments, team, old); err != nil {
 		return err
 	}
 	if err := w.awaitReady(ctx, team, old); err != nil {
@@ -183,7 +183,7 @@ func (b *bench) storm(ctx context.Context) (err error) {
 	}
 	// It lasts where each sample takes a window, which is as long as one may.
 	backlog := names("backlog", windowCalls*len(old))
-	if err := w.createAll(ctx, team, backlog); err != nil {
+	if err := w.createAll(ctx, environments, team, backlog); err != nil {
 		return err
 	}
 	// A refusal states the limit and costs the rest of its window, whatever the operator does.
@@ -197,12 +197,12 @@ func (b *bench) storm(ctx context.Context) (err error) {
 	for _, sampled := range []struct {
 		what  string
 		names []string
-		each  func(ctx context.Context, namespace string, names []string) ([]time.Duration, error)
+		each  func(ctx context.Context, k kind, namespace string, names []string) ([]time.Duration, error)
 	}{
 		{"delete -> gone", doomed, w.deleteEach},
 		{"edit of an old object -> Ready", edited, w.editEach},
 	} {
-		took, err := sampled.each(ctx, team, sampled.names)
+		took, err := sampled.each(ctx, environments, team, sampled.names)
 		if err != nil {
 			return err
 		}
@@ -231,14 +231,4 @@ func shows(f figure, left int) error {
 		return nil
 	}
 	return fmt.Errorf("the backlog of %d was done before the last sample ended: %s would be of no storm", f.N, f.What)
-}
-
-// latencies creates Environments one after the other, and returns how long each took to be Ready.
-func (w *world) latencies(ctx context.Context, prefix string, n int) ([]time.Duration, error) {
-	return each(names(prefix, n), func(name string) (time.Time, error) {
-		if err := w.api.Create(ctx, environment(namespace, name)); err != nil {
-			return time.Time{}, err
-		}
-		return w.tracker.whenReady(ctx, key(namespace, name), 1)
-	})
 }

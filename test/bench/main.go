@@ -67,7 +67,7 @@ func parse(args []string) (*bench, error) {
 	b := &bench{bin: filepath.Join("bin", "bench"), began: time.Now()}
 	var sizes, only string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	quick := flags.Bool("quick", false, "A small version of everything, in two minutes.")
+	quick := flags.Bool("quick", false, "A small version of everything, in three minutes.")
 	flags.IntVar(&b.runs, "runs", 0, "How often each measurement is made; 0 is 5, or 1 with -quick.")
 	flags.StringVar(&sizes, "n", "", "Numbers of objects, separated by commas; 100,1000,10000, or 100 with -quick.")
 	flags.StringVar(&only, "only", "", "Measurements to make, separated by commas: "+strings.Join(measurementNames(), ", ")+"; all where left out.")
@@ -129,12 +129,15 @@ func measurements() []measurement {
 	return []measurement{
 		{"scale", func(b *bench, ctx context.Context) error {
 			for _, n := range b.sizes {
-				if err := b.bounded(ctx, func(ctx context.Context) error { return b.scale(ctx, n) }); err != nil {
+				if err := b.bounded(ctx, func(ctx context.Context) error { return b.scale(ctx, environments, n, steps) }); err != nil {
 					return err
 				}
 			}
 			b.compareSizes()
 			return nil
+		}},
+		{"components", func(b *bench, ctx context.Context) error {
+			return b.scale(ctx, components, slices.Max(b.sizes), resting)
 		}},
 		{"stated-limit", func(b *bench, ctx context.Context) error { return b.limits(ctx, false) }},
 		{"unstated-limit", func(b *bench, ctx context.Context) error { return b.limits(ctx, true) }},
