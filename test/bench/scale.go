@@ -292,7 +292,7 @@ func (s *scaled) drift(ctx context.Context) error {
 		worst = max(worst, time.Since(began))
 	}
 	c, err := s.calls(ctx)
-	s.add("P14", "drift repaired after, in intervals", worst.Seconds()/s.interval.Seconds(), "", atMost(1.3))
+	s.add("P14", "drift repaired after", worst.Seconds()/s.interval.Seconds(), "intervals", atMost(1.3))
 	s.add("P14", "looks per drifted object", float64(c.Looks)/float64(len(drifted)), "calls", limit{})
 	return err
 }
