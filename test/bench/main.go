@@ -3,7 +3,7 @@
 
 // Command bench measures the operator: the built manager, the simulated cloud and a real API server, each from a clean
 // state with a fixed seed. It prints a table, writes every figure it saw as JSON, and fails where a count is not what it
-// has to be. Times are told, and never fail it: machines differ.
+// has to be, or worse than it was before (-against). Times are told, and never fail it: machines differ.
 //
 // docs/benchmarks.md is made of the JSON by test/bench/plots.
 package main
@@ -57,12 +57,13 @@ type bench struct {
 	limit                    time.Duration
 	quick                    bool
 	out, pprof               string
-	// resume is a file whose runs are gone on with.
-	resume string
+	// resume is a file whose runs are gone on with, against one whose figures are held against those that are measured.
+	resume, against string
 
-	began  time.Time
-	run    int
-	result result
+	began   time.Time
+	run     int
+	result  result
+	earlier *result
 }
 
 // binaries that are measured.
@@ -83,6 +84,7 @@ func parse(args []string) (*bench, error) {
 	flags.StringVar(&b.pprof, "pprof", "", "Address that the manager of the scale measurement serves Go's profiles on, such as 127.0.0.1:6060.")
 	flags.StringVar(&b.out, "out", filepath.Join("bin", "bench.json"), "File that the raw figures are written to, after each run.")
 	flags.StringVar(&b.resume, "continue", "", "File with the runs that are complete already; what is missing of -runs is added to them.")
+	flags.StringVar(&b.against, "against", "", "File with earlier figures: a count, size or ratio fails that is worse than its mean there by more than 20 %.")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -193,7 +195,7 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	b.print(os.Stdout)
-	return errors.Join(b.failed(), b.missed())
+	return errors.Join(b.failed(), b.missed(), b.regressed(os.Stdout))
 }
 
 // measure makes one run of what is to be measured. A measurement that fails is noted; an error means that the run ends.

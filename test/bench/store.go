@@ -77,7 +77,7 @@ func differs(what string, here, there any) error {
 	return fmt.Errorf("%s is %v there and %v here", what, there, here)
 }
 
-// prepare reads the file that is gone on with.
+// prepare reads the files that the flags name.
 func (b *bench) prepare(s settings) error {
 	b.result.settings = s
 	if b.resume != "" {
@@ -95,6 +95,16 @@ func (b *bench) prepare(s settings) error {
 		if err := b.write(); err != nil { // where an interruption says that they are
 			return err
 		}
+	}
+	if b.against != "" {
+		earlier, err := read(b.against)
+		if err != nil {
+			return fmt.Errorf("-against: %w", err)
+		}
+		if err := s.sameMeaning(earlier.settings); err != nil {
+			return fmt.Errorf("-against %s: its figures are of something else:\n%w\nmake them the same, or compare with nothing by -against=", b.against, err)
+		}
+		b.earlier = earlier
 	}
 	return nil
 }

@@ -75,13 +75,29 @@ func TestContinueRefusesAFileThatIsComplete(t *testing.T) {
 	}
 }
 
+// Other machines may be compared with; other intervals may not.
+func TestAgainst(t *testing.T) {
+	file := begun(t).out
+	elsewhere, otherwise := here, here
+	elsewhere.CPUs, elsewhere.Go, elsewhere.Built, otherwise.Interval = 8, "go1.27", "ffff", "5s"
+	b := &bench{against: file}
+	if err := b.prepare(elsewhere); err != nil || b.earlier.Runs != 2 {
+		t.Errorf("another machine: %v", err)
+	}
+	b = &bench{against: file}
+	if err := b.prepare(otherwise); err == nil || !strings.Contains(err.Error(), "-interval is 30s there and 5s here") {
+		t.Errorf("another interval: %v", err)
+	}
+}
+
 func TestFilesThatCannotBeRead(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken.json")
 	if err := os.WriteFile(broken, []byte(`{"runs":`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for want, b := range map[string]*bench{
-		"-continue: " + broken: {resume: broken}, "-continue: open nowhere": {resume: "nowhere"},
+		"-against: " + broken: {against: broken}, "-continue: " + broken: {resume: broken},
+		"-against: open nowhere": {against: "nowhere"}, "-continue: open nowhere": {resume: "nowhere"},
 	} {
 		if err := b.prepare(here); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
