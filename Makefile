@@ -164,7 +164,7 @@ bench-docs: ## Write docs/benchmarks.md, its pictures and docs/benchmarks.json o
 	@cd test/bench/plots && go run -buildvcs=false . ../../../bin/bench.json ../../../docs
 
 .PHONY: bench-quick
-bench-quick: ## A small version in three minutes; fails where a count of calls or writes is not what it has to be.
+bench-quick: ## A small version in four minutes; fails where a count of calls or writes is not what it has to be.
 	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets go run -buildvcs=false ./test/bench -quick -out bin/bench-quick.json $(BENCHFLAGS)
 
 .PHONY: sbom

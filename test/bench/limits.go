@@ -181,8 +181,8 @@ func (b *bench) storm(ctx context.Context) (err error) {
 	if err := w.sim.ResetCalls(ctx); err != nil {
 		return err
 	}
-	// It lasts where each sample takes a window, which is as long as one may.
-	backlog := names("backlog", windowCalls*len(old))
+	// It lasts where each sample takes half a window, which is half of what one may take.
+	backlog := names("backlog", windowCalls*len(old)/2)
 	if err := w.createAll(ctx, environments, team, backlog); err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func parse(args []string) (*bench, error) {
 	b := &bench{bin: filepath.Join("bin", "bench"), began: time.Now()}
 	var sizes, only string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.BoolVar(&b.quick, "quick", false, "A small version of everything, in three minutes.")
+	flags.BoolVar(&b.quick, "quick", false, "A small version of everything, in four minutes.")
 	flags.IntVar(&b.runs, "runs", 0, "How often each measurement is made; 0 is 5, or 1 with -quick.")
 	flags.StringVar(&sizes, "n", "", "Numbers of objects, separated by commas; 100,1000,10000, or 100 with -quick.")
 	flags.StringVar(&only, "only", "", "Measurements to make, separated by commas: "+strings.Join(measurementNames(), ", ")+"; all where left out.")
