@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/test/rig"
 )
 
@@ -84,6 +86,59 @@ func TestParseRefusesAndSaysWhy(t *testing.T) {
 	} {
 		if _, err := parse([]string{args}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+}
+
+func TestAFigureOfNoStormIsNone(t *testing.T) {
+	for _, tt := range []struct {
+		seconds float64
+		left    int
+		refused bool
+	}{{0.2, 1, false}, {0.2, 0, true}, {30, 0, false}, {30, 1, false}} {
+		err := shows(figure{What: "edit", Value: tt.seconds, Want: atMost(5)}, tt.left)
+		if (err != nil) != tt.refused {
+			t.Errorf("%v s with %d left: %v", tt.seconds, tt.left, err)
+		}
+	}
+}
+
+func TestResumed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		statuses []int
+		want     bool
+	}{
+		"nothing was called":      {nil, false},
+		"the limit is not met":    {[]int{200, 200}, false},
+		"the window is not over":  {[]int{200, 429}, false},
+		"another one was refused": {[]int{429, 200, 429}, false},
+		"the limit is known":      {[]int{200, 429, 429, 200}, true},
+	} {
+		var log []rig.Call
+		for _, status := range tt.statuses {
+			log = append(log, rig.Call{Status: status})
+		}
+		if got := resumed(log); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestTrackerNotesWhenAnObjectIsReady(t *testing.T) {
+	for _, k := range []kind{environments, components} {
+		tracked := &tracker{seen: map[string]sighting{}, moved: make(chan struct{})}
+		o := k.object("ns", "a")
+		o.SetGeneration(2)
+		condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: 1}
+		o.CommonStatus().Conditions = []metav1.Condition{condition}
+		tracked.saw(o)
+		if n, _ := tracked.ready("ns", []string{"a"}); n != 0 {
+			t.Errorf("%s: Ready in an earlier generation counts", k.name)
+		}
+		o.CommonStatus().Conditions[0].ObservedGeneration = 2
+		tracked.saw(o)
+		if n, _ := tracked.ready("ns", []string{"a", "b"}); n != 1 {
+			t.Errorf("%s: %d of the objects are Ready, want 1", k.name, n)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func count(log []rig.Call) calls {
 	var c calls
 	for _, call := range log {
 		switch {
-		case call.Status == http.StatusTooManyRequests:
+		case isRefused(call):
 			c.Refused++
 		case isLogin(call):
 			c.Logins++

@@ -24,7 +24,7 @@ func (b *bench) failover(ctx context.Context) (err error) {
 		return err
 	}
 	const name = "watched"
-	if _, err := w.latencies(ctx, name, 1); err != nil {
+	if _, err := w.createEach(ctx, environments, namespace, names(name, 1)); err != nil {
 		return err
 	}
 	for i, way := range []struct {
@@ -44,7 +44,7 @@ func (b *bench) failover(ctx context.Context) (err error) {
 			return err
 		}
 		object := names(name, 1)[0]
-		generation, err := w.edit(ctx, namespace, object, fmt.Sprintf("edit %d", i))
+		generation, err := w.edit(ctx, environments, namespace, object, fmt.Sprintf("edit %d", i))
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"servicestage.dev/operator/internal/cloudsim"
@@ -50,7 +51,7 @@ func (b *bench) limits(ctx context.Context, unstated bool) (err error) {
 	}
 	// The limit is found in the first windows; what is counted comes after.
 	list := names("backlog", windowCalls*(b.windows+b.warmup+1))
-	if err := w.createAll(ctx, team, list); err != nil {
+	if err := w.createAll(ctx, environments, team, list); err != nil {
 		return err
 	}
 	err = until(ctx, "the backlog is nearly done", func(context.Context) (bool, error) {
@@ -94,7 +95,7 @@ func perWindow(log []rig.Call) []use {
 			windows, started = append(windows, use{}), c.Time
 		}
 		last := &windows[len(windows)-1]
-		if c.Status == http.StatusTooManyRequests {
+		if isRefused(c) {
 			last.refused++
 		} else {
 			last.accepted++
@@ -102,6 +103,9 @@ func perWindow(log []rig.Call) []use {
 	}
 	return windows
 }
+
+// isRefused says whether a call met the limit.
+func isRefused(c rig.Call) bool { return c.Status == http.StatusTooManyRequests }
 
 // neighbours measures whether one account's storm of refused calls leaves another's latency alone (P9).
 func (b *bench) neighbours(ctx context.Context) (err error) {
@@ -122,7 +126,7 @@ func (b *bench) neighbours(ctx context.Context) (err error) {
 	if _, err := w.startAndAwaitAccount(ctx); err != nil {
 		return err
 	}
-	before, err := w.latencies(ctx, "quiet", b.samples)
+	before, err := w.createEach(ctx, environments, namespace, names("quiet", b.samples))
 	if err != nil {
 		return err
 	}
@@ -130,13 +134,13 @@ func (b *bench) neighbours(ctx context.Context) (err error) {
 	if err := w.sim.Limits(ctx, cloudLimit(false)); err != nil {
 		return err
 	}
-	if err := w.createAll(ctx, "noisy", names("storm", windowCalls*6)); err != nil {
+	if err := w.createAll(ctx, environments, "noisy", names("storm", windowCalls*6)); err != nil {
 		return err
 	}
 	if err := pass(ctx, windowTime); err != nil { // what the API server has to do for the storm's objects is behind it
 		return err
 	}
-	during, err := w.latencies(ctx, "beside", min(b.samples, windowCalls/4))
+	during, err := w.createEach(ctx, environments, namespace, names("beside", min(b.samples, windowCalls/4)))
 	if err != nil {
 		return err
 	}
@@ -147,19 +151,84 @@ func (b *bench) neighbours(ctx context.Context) (err error) {
 	return nil
 }
 
-// latencies creates Environments one after the other, and returns how long each took to be Ready.
-func (w *world) latencies(ctx context.Context, prefix string, n int) ([]time.Duration, error) {
-	var took []time.Duration
-	for _, name := range names(prefix, n) {
-		began := time.Now()
-		if err := w.api.Create(ctx, environment(namespace, name)); err != nil {
-			return nil, err
-		}
-		ready, err := w.tracker.whenReady(ctx, key(namespace, name), 1)
-		if err != nil {
-			return nil, err
-		}
-		took = append(took, ready.Sub(began))
+// storm measures how long edits and deletions of old objects take while a backlog of the same account has the cloud's limit
+// used up (P2).
+func (b *bench) storm(ctx context.Context) (err error) {
+	b.progress("edits and deletions beside a backlog that is throttled")
+	w, err := newWorld(ctx, b.bin, b.seed, "--list-interval=0")
+	if err != nil {
+		return err
 	}
-	return took, nil
+	defer func() { err = closing(err, w.stop) }()
+	const team = "limited"
+	if err := w.addAccount(ctx, team, keys.AccessKey, keys.SecretKey, nil); err != nil {
+		return err
+	}
+	if _, err := w.startAndAwaitAccount(ctx); err != nil {
+		return err
+	}
+	edited, doomed := names("edited", b.samples/2), names("doomed", b.samples/2)
+	old := slices.Concat(edited, doomed)
+	if err := w.createAll(ctx, environments, team, old); err != nil {
+		return err
+	}
+	if err := w.awaitReady(ctx, team, old); err != nil {
+		return err
+	}
+	if err := w.sim.Limits(ctx, cloudLimit(false)); err != nil {
+		return err
+	}
+	if err := w.sim.ResetCalls(ctx); err != nil {
+		return err
+	}
+	// It lasts where each sample takes half a window, which is half of what one may take.
+	backlog := names("backlog", windowCalls*len(old)/2)
+	if err := w.createAll(ctx, environments, team, backlog); err != nil {
+		return err
+	}
+	// A refusal states the limit and costs the rest of its window, whatever the operator does.
+	err = until(ctx, "calls are answered after one was refused", func(ctx context.Context) (bool, error) {
+		log, err := w.sim.Calls(ctx)
+		return resumed(log), err
+	})
+	if err != nil {
+		return err
+	}
+	for _, sampled := range []struct {
+		what  string
+		names []string
+		each  func(ctx context.Context, k kind, namespace string, names []string) ([]time.Duration, error)
+	}{
+		{"delete -> gone", doomed, w.deleteEach},
+		{"edit of an old object -> Ready", edited, w.editEach},
+	} {
+		took, err := sampled.each(ctx, environments, team, sampled.names)
+		if err != nil {
+			return err
+		}
+		done, _ := w.tracker.ready(team, backlog)
+		f := figure{Metric: "P2", What: "in a storm: " + sampled.what + ", p99", N: len(backlog), Value: percentile(took, 99).Seconds(), Unit: "s", Want: atMost(5)}
+		if err := shows(f, len(backlog)-done); err != nil {
+			return err
+		}
+		b.record(f)
+	}
+	c, err := w.calls(ctx)
+	b.record(figure{Metric: "P2", What: "in a storm: calls refused", N: len(backlog), Value: float64(c.Refused), Unit: "calls"})
+	return err
+}
+
+// resumed says whether a call was refused and a later one was answered.
+func resumed(log []rig.Call) bool {
+	first := slices.IndexFunc(log, isRefused)
+	return first >= 0 && !isRefused(log[len(log)-1])
+}
+
+// shows returns an error where a figure that is within its limit says nothing, because the storm was over before the last
+// sample ended. One that is not is at least as bad as it says.
+func shows(f figure, left int) error {
+	if left > 0 || !f.Want.keeps(f.Value) {
+		return nil
+	}
+	return fmt.Errorf("the backlog of %d was done before the last sample ended: %s would be of no storm", f.N, f.What)
 }

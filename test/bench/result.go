@@ -4,14 +4,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -19,11 +15,12 @@ import (
 
 // result is everything that was measured.
 type result struct {
-	At      time.Time `json:"at"`
-	CPUs    int       `json:"cpus"`
-	Go      string    `json:"go"`
-	Seed    int64     `json:"seed"`
-	Runs    int       `json:"runs"`
+	At time.Time `json:"at"`
+	settings
+	// Runs that are complete.
+	Runs int `json:"runs"`
+	// Failed are the measurements that came to nothing.
+	Failed  []failure `json:"failed,omitempty"`
 	Figures []figure  `json:"figures"`
 	Curves  []curve   `json:"curves,omitempty"`
 	// Others is what other operators reach, as published, by metric.
@@ -61,6 +58,29 @@ type figure struct {
 	Floor *float64 `json:"floor,omitempty"`
 	Want  limit    `json:"want,omitzero"`
 }
+
+// failure is a measurement that came to nothing.
+type failure struct {
+	Run         int    `json:"run"`
+	Measurement string `json:"measurement"`
+	Error       string `json:"error"`
+}
+
+// sameAs says whether two figures are of the same thing.
+func (f figure) sameAs(other figure) bool {
+	return f.Metric == other.Metric && f.What == other.What && f.N == other.N
+}
+
+// name of what it is of, such as "P4 with 100 objects: cloud calls per created object".
+func (f figure) name() string {
+	if f.N == 0 {
+		return f.Metric + ": " + f.What
+	}
+	return fmt.Sprintf("%s with %d objects: %s", f.Metric, f.N, f.What)
+}
+
+// isTime says whether the figure depends on how fast the machine is, or on when something happened to be looked at.
+func (f figure) isTime() bool { return f.Unit == "s" || f.Unit == "intervals" }
 
 // curve is how something went over time.
 type curve struct {
@@ -128,21 +148,21 @@ func (b *bench) compareSizes() {
 // row is a figure over all runs.
 type row struct {
 	figure
-	mean, most float64
-	runs       int
+	mean, least, most float64
+	runs              int
 }
 
-// rows sums up, in the order in which things were measured first.
-func (b *bench) rows() []row {
+// rowsOf sums figures up, in the order in which things were measured first.
+func rowsOf(figures []figure) []row {
 	var rows []row
-	for _, f := range b.result.Figures {
-		i := slices.IndexFunc(rows, func(r row) bool { return r.Metric == f.Metric && r.What == f.What && r.N == f.N })
+	for _, f := range figures {
+		i := slices.IndexFunc(rows, func(r row) bool { return r.sameAs(f) })
 		if i < 0 {
-			rows, i = append(rows, row{figure: f, most: f.Value}), len(rows)
+			rows, i = append(rows, row{figure: f, least: f.Value, most: f.Value}), len(rows)
 		}
 		r := &rows[i]
 		r.mean = (r.mean*float64(r.runs) + f.Value) / float64(r.runs+1)
-		r.most = max(r.most, f.Value)
+		r.least, r.most = min(r.least, f.Value), max(r.most, f.Value)
 		r.runs++
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { return rank(a.Metric) - rank(b.Metric) })
@@ -161,7 +181,7 @@ func rank(metric string) (n int) {
 func (b *bench) print(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, "METRIC\tOBJECTS\tWHAT\tFLOOR\tMEAN\tMOST\tUNIT\tRATIO\tWANTED\tKEPT")
-	for _, r := range b.rows() {
+	for _, r := range rowsOf(b.result.Figures) {
 		kept := ""
 		if r.Want.String() != "" {
 			kept = map[bool]string{true: "yes", false: "NO"}[r.Want.keeps(r.mean)]
@@ -189,24 +209,19 @@ func (b *bench) print(out io.Writer) {
 // missed names the counts that are not what they have to be.
 func (b *bench) missed() error {
 	var missed []error
-	for _, r := range b.rows() {
+	for _, r := range rowsOf(b.result.Figures) {
 		if r.Want.Gate && !r.Want.keeps(r.most) {
-			missed = append(missed, fmt.Errorf("%s with %d objects: %s: %.4g %s, wanted %s", r.Metric, r.N, r.What, r.most, r.Unit, r.Want))
+			missed = append(missed, fmt.Errorf("%s: %.4g %s, wanted %s", r.name(), r.most, r.Unit, r.Want))
 		}
 	}
 	return errors.Join(missed...)
 }
 
-// write keeps the raw figures.
-func (b *bench) write() error {
-	b.result.At, b.result.CPUs, b.result.Go, b.result.Seed, b.result.Runs = b.began.UTC().Truncate(time.Second), runtime.NumCPU(), runtime.Version(), b.seed, b.runs
-	b.result.Others = others
-	content, err := json.MarshalIndent(b.result, "", " ")
-	if err != nil {
-		return err
+// failed names the measurements that came to nothing.
+func (b *bench) failed() error {
+	var failed []error
+	for _, f := range b.result.Failed {
+		failed = append(failed, fmt.Errorf("run %d: %s: %s", f.Run, f.Measurement, f.Error))
 	}
-	if err := os.MkdirAll(filepath.Dir(b.out), 0o750); err != nil {
-		return err
-	}
-	return os.WriteFile(b.out, append(content, '\n'), 0o600)
+	return errors.Join(failed...)
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -18,7 +19,8 @@ import (
 	"servicestage.dev/operator/internal/manager"
 )
 
-// tracker watches Environments and notes when each is Ready in which generation, and when it is gone.
+// tracker watches objects and notes when each is Ready in which generation, and when it is gone. It knows them by their
+// names alone: objects of different kinds are not to share one.
 type tracker struct {
 	cancel context.CancelFunc
 	done   chan error
@@ -44,14 +46,16 @@ func newTracker(config *rest.Config) (*tracker, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &tracker{cancel: cancel, done: make(chan error, 1), seen: map[string]sighting{}, moved: make(chan struct{})}
 	go func() { t.done <- c.Start(ctx) }()
-	informer, err := c.GetInformer(ctx, &v1alpha1.Environment{})
-	if err == nil {
-		_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-			AddFunc: t.saw, UpdateFunc: func(_, now any) { t.saw(now) }, DeleteFunc: t.lost,
-		})
-	}
-	if err != nil {
-		return nil, fmt.Errorf("watch the objects: %w", err)
+	for _, o := range []object{&v1alpha1.Environment{}, &v1alpha1.Application{}, &v1alpha1.Component{}} {
+		informer, err := c.GetInformer(ctx, o)
+		if err == nil {
+			_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+				AddFunc: t.saw, UpdateFunc: func(_, now any) { t.saw(now) }, DeleteFunc: t.lost,
+			})
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("watch the objects: %w", err), t.stop())
+		}
 	}
 	return t, nil
 }
@@ -63,28 +67,28 @@ func (t *tracker) stop() error {
 
 func key(namespace, name string) string { return namespace + "/" + name }
 
-func (t *tracker) saw(o any) {
-	e, ok := o.(*v1alpha1.Environment)
+func (t *tracker) saw(seen any) {
+	o, ok := seen.(object)
 	if !ok {
 		return
 	}
-	c := meta.FindStatusCondition(e.Status.Conditions, v1alpha1.ConditionReady)
-	if c == nil || c.Status != "True" || c.ObservedGeneration != e.Generation {
+	c, generation := meta.FindStatusCondition(o.CommonStatus().Conditions, v1alpha1.ConditionReady), o.GetGeneration()
+	if c == nil || c.Status != "True" || c.ObservedGeneration != generation {
 		return
 	}
-	t.change(key(e.Namespace, e.Name), func(s *sighting) {
-		if s.generation != e.Generation {
-			s.generation, s.ready = e.Generation, time.Now()
+	t.change(key(o.GetNamespace(), o.GetName()), func(s *sighting) {
+		if s.generation != generation {
+			s.generation, s.ready = generation, time.Now()
 		}
 	})
 }
 
-func (t *tracker) lost(o any) {
-	if tombstone, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
-		o = tombstone.Obj
+func (t *tracker) lost(seen any) {
+	if tombstone, ok := seen.(toolscache.DeletedFinalStateUnknown); ok {
+		seen = tombstone.Obj
 	}
-	if e, ok := o.(*v1alpha1.Environment); ok {
-		t.change(key(e.Namespace, e.Name), func(s *sighting) { s.gone = time.Now() })
+	if o, ok := seen.(object); ok {
+		t.change(key(o.GetNamespace(), o.GetName()), func(s *sighting) { s.gone = time.Now() })
 	}
 }
 

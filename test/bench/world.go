@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
-	"servicestage.dev/operator/internal/cloudsim"
 	"servicestage.dev/operator/internal/manager"
 	"servicestage.dev/operator/test/rig"
 )
@@ -177,15 +176,6 @@ func until(ctx context.Context, what string, is func(context.Context) (bool, err
 	}
 }
 
-// environment returns an Environment as a user writes it.
-func environment(namespace, name string) *v1alpha1.Environment {
-	e := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	e.Spec.Name, e.Spec.VPCID = name, cloudsim.DefaultVPCID
-	description := "made to measure"
-	e.Spec.Description = &description
-	return e
-}
-
 // names returns n names with a prefix.
 func names(prefix string, n int) []string {
 	list := make([]string, n)
@@ -195,10 +185,10 @@ func names(prefix string, n int) []string {
 	return list
 }
 
-// createAll creates Environments, several at a time.
-func (w *world) createAll(ctx context.Context, namespace string, names []string) error {
+// createAll creates objects of a kind, several at a time.
+func (w *world) createAll(ctx context.Context, k kind, namespace string, names []string) error {
 	return side(ctx, len(names), func(ctx context.Context, i int) error {
-		return w.api.Create(ctx, environment(namespace, names[i]))
+		return w.api.Create(ctx, k.object(namespace, names[i]))
 	})
 }
 
@@ -212,17 +202,70 @@ func side(ctx context.Context, n int, do func(ctx context.Context, i int) error)
 	return group.Wait()
 }
 
-// edit changes the description of an Environment, and returns the generation that this made.
-func (w *world) edit(ctx context.Context, namespace, name, description string) (int64, error) {
-	e := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+// edit changes the description of an object, and returns the generation that this made.
+func (w *world) edit(ctx context.Context, k kind, namespace, name, description string) (int64, error) {
+	o := k.object(namespace, name)
 	patch := fmt.Sprintf(`{"spec":{"description":%q}}`, description)
-	err := w.api.Patch(ctx, e, client.RawPatch("application/merge-patch+json", []byte(patch)))
-	return e.Generation, err
+	err := w.api.Patch(ctx, o, client.RawPatch("application/merge-patch+json", []byte(patch)))
+	return o.GetGeneration(), err
 }
 
-// recordsByName maps the name of each Environment in the cloud to its id.
-func (w *world) recordsByName(ctx context.Context) (map[string]string, error) {
-	records, err := w.sim.List(ctx, "servicestage/environments")
+// awaitReady waits until all of some objects are Ready.
+func (w *world) awaitReady(ctx context.Context, namespace string, names []string) error {
+	return until(ctx, "all are Ready", func(context.Context) (bool, error) {
+		n, _ := w.tracker.ready(namespace, names)
+		return n == len(names), nil
+	})
+}
+
+// createEach creates objects one after the other, and returns how long each took to be Ready.
+func (w *world) createEach(ctx context.Context, k kind, namespace string, names []string) ([]time.Duration, error) {
+	return each(names, func(name string) (time.Time, error) {
+		if err := w.api.Create(ctx, k.object(namespace, name)); err != nil {
+			return time.Time{}, err
+		}
+		return w.tracker.whenReady(ctx, key(namespace, name), 1)
+	})
+}
+
+// editEach edits objects one after the other, and returns how long each took to be Ready again.
+func (w *world) editEach(ctx context.Context, k kind, namespace string, names []string) ([]time.Duration, error) {
+	return each(names, func(name string) (time.Time, error) {
+		generation, err := w.edit(ctx, k, namespace, name, "edited")
+		if err != nil {
+			return time.Time{}, err
+		}
+		return w.tracker.whenReady(ctx, key(namespace, name), generation)
+	})
+}
+
+// deleteEach deletes objects one after the other, and returns how long each took to be gone.
+func (w *world) deleteEach(ctx context.Context, k kind, namespace string, names []string) ([]time.Duration, error) {
+	return each(names, func(name string) (time.Time, error) {
+		if err := w.api.Delete(ctx, k.object(namespace, name)); err != nil {
+			return time.Time{}, err
+		}
+		return w.tracker.whenGone(ctx, key(namespace, name))
+	})
+}
+
+// each does something to objects one after the other, and returns how long each took until it was done.
+func each(names []string, do func(name string) (done time.Time, err error)) ([]time.Duration, error) {
+	var took []time.Duration
+	for _, name := range names {
+		began := time.Now()
+		done, err := do(name)
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, done.Sub(began))
+	}
+	return took, nil
+}
+
+// recordsByName maps the name of each of a kind's resources in the cloud to its id.
+func (w *world) recordsByName(ctx context.Context, k kind) (map[string]string, error) {
+	records, err := w.sim.List(ctx, k.collection)
 	ids := map[string]string{}
 	for _, r := range records {
 		ids[r.Text("name")] = r.Text("id")

@@ -1,7 +1,8 @@
 // Copyright The servicestage-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command plots makes docs/benchmarks.md and its pictures of the raw figures that test/bench wrote.
+// Command plots makes docs/benchmarks.md and its pictures of the raw figures that test/bench wrote, and keeps those as
+// docs/benchmarks.json. Of figures that are not of everything it makes nothing.
 //
 //	plots bin/bench.json docs
 package main
@@ -33,10 +34,18 @@ type result struct {
 	CPUs    int
 	Go      string
 	Seed    int64
+	Quick   bool
+	Only    string
 	Runs    int
+	Failed  []failure
 	Figures []figure
 	Curves  []curve
 	Others  map[string]string
+}
+
+type failure struct {
+	Run                int
+	Measurement, Error string
 }
 
 type figure struct {
@@ -76,6 +85,10 @@ func run(args []string) error {
 	if err := json.Unmarshal(content, &r); err != nil {
 		return fmt.Errorf("%s: %w", args[0], err)
 	}
+	if r.Quick || r.Only != "" {
+		fmt.Printf("%s stays as it is: %s is not of everything.\n", args[1], args[0])
+		return nil
+	}
 	pictures := filepath.Join(args[1], "images")
 	if err := os.MkdirAll(pictures, 0o750); err != nil {
 		return err
@@ -97,7 +110,10 @@ func run(args []string) error {
 	if err := overTime(r, filepath.Join(pictures, "limit.svg")); err != nil {
 		return err
 	}
-	return page(r, filepath.Join(args[1], "benchmarks.md"))
+	if err := page(r, filepath.Join(args[1], "benchmarks.md")); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(args[1], "benchmarks.json"), content, 0o600)
 }
 
 // overN draws figures over the number of objects, the mean of all runs.
@@ -189,7 +205,7 @@ func page(r result, file string) error {
 		others = append(others, other{metric, r.Others[metric]})
 	}
 	err = parsed.Execute(&out, map[string]any{
-		"Day": r.At.Format(time.DateOnly), "CPUs": r.CPUs, "Go": r.Go, "Seed": r.Seed, "Runs": r.Runs, "Rows": rows(r), "Others": others,
+		"Day": r.At.Format(time.DateOnly), "CPUs": r.CPUs, "Go": r.Go, "Seed": r.Seed, "Runs": r.Runs, "Rows": rows(r), "Others": others, "Failed": r.Failed,
 	})
 	if err != nil {
 		return err
