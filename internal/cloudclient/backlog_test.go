@@ -4,6 +4,7 @@
 package cloudclient
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -248,6 +249,36 @@ func TestEachPolicyHasABucketOfItsOwn(t *testing.T) {
 		want := []OperationLimit{{StatedLimit{"api", 10, time.Minute}, slow.operation}, {StatedLimit{"user", 100, 10 * time.Second}, ""}}
 		if got := limiter.Stated(); !slices.Equal(got, want) {
 			t.Errorf("Stated = %v, want %v", got, want)
+		}
+	})
+}
+
+// A backlog of creations, which go before looks, does not keep a look from its turn that an edit begins with: those who begin
+// something new give way.
+func TestALookGetsThroughABacklogOfChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewLimiter(RateLimit{RequestsPerSecond: 10, Burst: 1}, SystemClock())
+		create := turnOf("Create", http.MethodPost)
+		for range 10 {
+			go func() {
+				for t.Context().Err() == nil {
+					err := limiter.Vacant(create.operation)
+					if err == nil {
+						err = limiter.Wait(t.Context(), create)
+					}
+					_ = systemClock{}.Sleep(t.Context(), clouderr.RetryAfter(err)+time.Millisecond)
+				}
+			}()
+		}
+		time.Sleep(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		if err := limiter.Wait(ctx, look); err != nil {
+			t.Errorf("a look amid the backlog: %v", err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the look took %s", took)
 		}
 	})
 }

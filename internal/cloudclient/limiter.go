@@ -25,8 +25,8 @@ const (
 	// maxUrgent is how long a few are held that change something: what they looked at before used up the last token, and
 	// would use up the next one if they came back.
 	maxUrgent = 7 * time.Second
-	// maxHeld is how many looks are held for longer than briefly; whoever comes then is told when to come back. So a
-	// limit of one account does not hold up those who work for others.
+	// maxHeld is how many looks, and how many changes, are held for longer than briefly; whoever comes then is told when to
+	// come back. So a limit of one account does not hold up those who work for others.
 	maxHeld = 3
 	briefly = 50 * time.Millisecond
 	// maxHold bounds what a reply may ask for.
@@ -146,34 +146,52 @@ func (l *Limiter) Wait(ctx context.Context, t turn) error {
 	}
 }
 
-// Vacant returns nil where a call that changes something would be sent soon, and otherwise the error that Wait would
-// return to a look: for whoever prepares something before the call.
+// Vacant returns nil where a call that changes something would be sent soon, and otherwise an error of class Throttled whose
+// RetryAfter says when to come back: for whoever prepares something before the call. Who begins something new gives way to
+// looks that are waited for: changes go before looks, and a backlog of creations would keep an edit's look from its turn.
 func (l *Limiter) Vacant(operation string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, t := l.clock.Now(), turn{operation: operation, urgency: ordinary, number: l.numbers}
-	if delay := l.delay(now, &t); l.full(&t, delay) {
+	delay := l.delay(now, &t)
+	if delay <= briefly {
+		return nil
+	}
+	if delay > maxWait || l.held(isChange) >= maxHeld || l.held(isLook) > 0 {
 		return l.away(now, &t, delay)
 	}
 	return nil
 }
 
-// full says whether a caller whose turn is as far away as this is not to be held.
+// full says whether a caller who has come, and whose turn is as far away as this, is not to be held.
 func (l *Limiter) full(t *turn, delay time.Duration) bool {
 	switch {
 	case t.patient, delay <= briefly, t.urgency == urgent && delay <= maxWait:
 		return false
 	case delay > maxUrgent, t.urgency != urgent && delay > maxWait:
 		return true
+	case t.urgency == urgent:
+		return l.held(isChange) > maxHeld // with itself
+	case t.urgency == ordinary:
+		return l.held(isLook) > maxHeld
 	}
+	return l.held(isAny) > maxHeld
+}
+
+// held counts callers who wait and will not wait for ever.
+func (l *Limiter) held(which func(*turn) bool) int {
 	held := 0
-	for _, other := range l.waiting {
-		if other != t && !other.patient {
+	for _, t := range l.waiting {
+		if !t.patient && which(t) {
 			held++
 		}
 	}
-	return held >= maxHeld
+	return held
 }
+
+func isChange(t *turn) bool { return t.urgency == urgent }
+func isLook(t *turn) bool   { return t.urgency == ordinary }
+func isAny(*turn) bool      { return true }
 
 // away sends a caller away until its turn comes, behind those who were sent away before.
 func (l *Limiter) away(now time.Time, t *turn, delay time.Duration) error {
