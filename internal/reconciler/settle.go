@@ -187,8 +187,8 @@ func WriteStatus(ctx context.Context, c client.Client, before, obj client.Object
 	return client.IgnoreNotFound(applyStatus(ctx, c, before, obj, ""))
 }
 
-// writeStatus writes the status of the object, if it is still there. One that holds a record, which nothing else could tell, is only written over
-// the status that this pass read: a pass that knew an old one would undo what was recorded since.
+// writeStatus writes the status of the object, if it is still there. One that holds a record, which nothing else could tell, is
+// only written over the status that this pass read: a pass that knew an old one would undo what was recorded since.
 func (p *pass[O, R]) writeStatus(ctx context.Context) error {
 	version := ""
 	if p.Keeps {
