@@ -138,7 +138,7 @@ faults: ## All of them, with SCHEDULES random schedules from SEED; prints a tabl
 	@assets=$$(hack/controlplane/assets.sh) && mkdir -p bin && table=$$PWD/bin/faults.txt && rm -f "$$table" && failed=0 && \
 	  export KUBEBUILDER_ASSETS=$$assets FAULTS_TABLE=$$table && \
 	  { $(PROGRESS) "fault tests" go test -count=1 -timeout 60m -parallel 6 $(TESTFLAGS) ./test/faults || failed=1; } && \
-	  { $(PROGRESS) "schedules from seed $(SEED)" go test -count=1 -timeout 4h $(TESTFLAGS) ./test/faults/schedules \
+	  { $(PROGRESS) "schedules from seed $(SEED)" go test -count=1 -v -timeout 4h $(TESTFLAGS) ./test/faults/schedules \
 	    -schedules $(SCHEDULES) -seed $(SEED) || failed=1; } && \
 	  cat "$$table" && exit $$failed
 

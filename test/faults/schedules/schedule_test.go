@@ -55,6 +55,7 @@ func TestSchedules(t *testing.T) {
 	table.Add(t, "R10 random schedules", "all", runs, fmt.Sprintf("seeds %d to %d", *seed, *seed+int64(*runs)-1))
 	var (
 		mu                      sync.Mutex
+		done                    int
 		passes, faults, crashes int64
 		group                   errgroup.Group
 	)
@@ -66,6 +67,9 @@ func TestSchedules(t *testing.T) {
 			defer mu.Unlock()
 			if err != nil {
 				t.Errorf("seed %d: %v\n  again: go test ./test/faults/schedules -run TestSchedules -schedules 1 -seed %[1]d", *seed+int64(i), err)
+			}
+			if done++; done%500 == 0 { // it takes an hour for all
+				t.Logf("%d of %d schedules", done, *runs)
 			}
 			if w != nil {
 				passes, faults, crashes = passes+int64(w.passes), faults+w.faults.Load(), crashes+w.crashes.Load()
