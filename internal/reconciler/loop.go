@@ -147,12 +147,12 @@ func (p *pass[O, R]) rest(ctx context.Context) (outcome, bool, error) {
 // renew reads the object past the cache, and says whether the cache held it as it is. By an old record what was written
 // since would be left behind, or be taken for someone else's.
 func (p *pass[O, R]) renew(ctx context.Context) (bool, error) {
-	obj := p.New()
-	if err := p.Live.Get(ctx, client.ObjectKeyFromObject(p.obj), obj); err != nil {
+	obj, current, err := p.live(ctx)
+	if err != nil {
 		return false, err
 	}
 	p.confirmed = true
-	if obj.GetUID() == p.obj.GetUID() && obj.GetResourceVersion() == p.obj.GetResourceVersion() {
+	if current {
 		return true, nil
 	}
 	before, ok := obj.DeepCopyObject().(O)
@@ -161,6 +161,13 @@ func (p *pass[O, R]) renew(ctx context.Context) (bool, error) {
 	}
 	p.obj, p.before = obj, before
 	return false, nil
+}
+
+// live reads the object past the cache, and says whether it is as this pass read it.
+func (p *pass[O, R]) live(ctx context.Context) (O, bool, error) {
+	obj := p.New()
+	err := p.Live.Get(ctx, client.ObjectKeyFromObject(p.obj), obj)
+	return obj, obj.GetUID() == p.obj.GetUID() && obj.GetResourceVersion() == p.obj.GetResourceVersion(), err
 }
 
 // act brings the cloud and the spec together, or goes on with what the cloud is at.
@@ -674,11 +681,11 @@ func (p *pass[O, R]) confirm(ctx context.Context) error {
 	if p.confirmed {
 		return nil
 	}
-	obj := p.New()
-	if err := p.Live.Get(ctx, client.ObjectKeyFromObject(p.obj), obj); err != nil {
+	obj, current, err := p.live(ctx)
+	if err != nil {
 		return fmt.Errorf("read the object: %w", err)
 	}
-	if obj.GetUID() != p.obj.GetUID() || obj.GetResourceVersion() != p.obj.GetResourceVersion() {
+	if !current {
 		return fmt.Errorf("the cache is behind: it holds version %s of the object, and the API server %s", p.obj.GetResourceVersion(), obj.GetResourceVersion())
 	}
 	return nil
