@@ -68,8 +68,8 @@ func TestSchedules(t *testing.T) {
 			if err != nil {
 				t.Errorf("seed %d: %v\n  again: go test ./test/faults/schedules -run TestSchedules -schedules 1 -seed %[1]d", *seed+int64(i), err)
 			}
-			if done++; done%500 == 0 { // it takes an hour for all
-				t.Logf("%d of %d schedules", done, *runs)
+			if done++; done%500 == 0 { // all of them take half an hour
+				t.Logf("%d of %d schedules from seed %d", done, *runs, *seed)
 			}
 			if w != nil {
 				passes, faults, crashes = passes+int64(w.passes), faults+w.faults.Load(), crashes+w.crashes.Load()
