@@ -67,8 +67,8 @@ var components = kind{
 		dev.Spec.Resources = []v1alpha1.EnvironmentResource{{Type: "cce", ID: cluster}}
 		return []object{dev, &v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop"}}}
 	},
-	creation: " (create, component and job when polled, component, releases)",
-	least:    2, most: 5.5,
+	creation: " (create, job when polled, component, releases)",
+	least:    2, most: 4.4,
 	writes: 3, // finalizer with claim, status with the job, status
 }
 

@@ -158,6 +158,23 @@ var _ = Describe("A Component", func() {
 		Expect(w.cloudCalls()).To(haveCalls("POST " + environmentsPath + " 200"))
 	})
 
+	It("is looked at once its job is over, and its labels in a list of its name alone", func() {
+		c := w.comp("web", func(c *v1alpha1.Component) { c.Spec.Labels = map[string]string{"team": "checkout"} })
+		w.create(c)
+		runs(c, "1.0.0", 2)
+		var calls []string
+		for _, call := range w.cloud.Calls() {
+			query, _, _ := strings.Cut(call.Query, "&limit")
+			calls = append(calls, strings.TrimSpace(strings.Replace(call.Operation, "/v3/{project_id}/cas", "", 1)+" "+query))
+		}
+		Expect(calls[max(0, len(calls)-4):]).To(haveCalls(
+			"GET /jobs/{job_id} desc=false",
+			"GET /applications/{application_id}/components/{component_id}",
+			"GET /components component_name=web",
+			"GET /applications/{application_id}/components/{component_id}/records limit=100&offset=0&order=desc&order_by=create_time",
+		))
+	})
+
 	It("is upgraded in batches with one call", func() {
 		c := w.comp("web", func(c *v1alpha1.Component) { c.Spec.Replicas, c.Spec.DeployStrategy = new(int32(3)), rolling(3) })
 		w.create(c)

@@ -4,6 +4,7 @@
 package component
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,9 +56,11 @@ func (r *resource) Get(ctx context.Context, id string) (*observed, error) {
 	return o, r.addRecords(ctx, o)
 }
 
-// addListed takes from the list what the detail leaves out.
+// addListed takes from the list what the detail leaves out. That of the project can be asked for one name; that of the
+// application cannot, and would cost as many pages as it has.
 func (r *resource) addListed(ctx context.Context, o *observed) error {
-	for c, err := range r.cloud.ListComponents(ctx, r.applicationID, servicestage.ComponentListOptions{}) {
+	named := servicestage.ComponentListOptions{Name: cmp.Or(o.Name, r.wanted.name)}
+	for c, err := range r.cloud.ListComponents(ctx, "", named) {
 		if err != nil {
 			return err
 		}
@@ -234,31 +237,46 @@ func (r *resource) Delete(ctx context.Context, id string) (*external.Operation, 
 	return &external.Operation{Verb: external.VerbDelete}, nil
 }
 
-// Poll asks how a job stands, and looks at the component. A gray release that waits at its first batch ends the wait,
-// whatever its job says.
+// Poll asks how a job stands and, unless it has succeeded and the component is looked at anyway, how the component does. A
+// gray release that waits at its first batch ends the wait, whatever its job says.
 func (r *resource) Poll(ctx context.Context, op external.Operation) (external.Progress, error) {
 	r.polled = nil
-	if id := r.status.ID; id != "" {
-		c, err := r.cloud.GetComponent(ctx, r.applicationID, id)
-		if err != nil && !clouderr.Is(err, clouderr.NotFound) {
+	if op.ID == "" {
+		if err := r.look(ctx); err != nil {
 			return external.Progress{}, err
 		}
-		if err == nil {
-			r.polled = &observed{Component: *c, labelsKnown: c.Labels != nil}
-		}
-	}
-	if op.ID == "" {
 		return r.progressByStatus(), nil
 	}
 	job, err := r.cloud.GetJob(ctx, op.ID)
 	if err != nil {
 		return external.Progress{}, err
 	}
+	if !job.Succeeded() {
+		if err := r.look(ctx); err != nil {
+			return external.Progress{}, err
+		}
+	}
 	progress := progressOf(job, r.polled)
 	if r.polled != nil {
 		r.polled.batch, r.polled.batches = batchOf(progress.CurrentTask)
 	}
 	return progress, nil
+}
+
+// look keeps what the cloud says of the component; nothing where there is none.
+func (r *resource) look(ctx context.Context) error {
+	if r.status.ID == "" {
+		return nil
+	}
+	c, err := r.cloud.GetComponent(ctx, r.applicationID, r.status.ID)
+	if clouderr.Is(err, clouderr.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.polled = &observed{Component: *c, labelsKnown: c.Labels != nil}
+	return nil
 }
 
 // Polled is what the last Poll saw of the component.
