@@ -24,25 +24,45 @@ func cloudLimit(unstated bool) cloudsim.Limit {
 	return cloudsim.Limit{Scope: cloudsim.LimitUser, Limit: windowCalls, Period: cloudsim.Duration(windowTime), Unstated: unstated}
 }
 
-// limits measures how much of the cloud's rate limit a backlog uses, and how many calls are refused (P8).
-func (b *bench) limits(ctx context.Context, unstated bool) (err error) {
-	kind, share := "stated", 0.95
-	if unstated {
-		kind, share = "unstated", 0.9
-	}
-	b.progress("a backlog under a limit that is %s", kind)
+// team is the namespace of the account whose limit is used up, teamKeys are those of that account.
+const team = "limited"
+
+var teamKeys = rig.Keys{AccessKey: "TEAMACCESSKEY", SecretKey: "team-secret-key"}
+
+// besideTeam starts a manager without lists, in a world that has the team's account as well.
+func (b *bench) besideTeam(ctx context.Context, do func(context.Context, *world) error) (err error) {
 	w, err := newWorld(ctx, b.bin, b.seed, "--list-interval=0")
 	if err != nil {
 		return err
 	}
 	defer func() { err = closing(err, w.stop) }()
-	const team = "limited"
-	if err := w.addAccount(ctx, team, keys.AccessKey, keys.SecretKey, nil); err != nil {
+	if err := w.sim.Accounts(ctx, cloudsim.Account{AccessKey: keys.AccessKey, SecretKey: keys.SecretKey},
+		cloudsim.Account{AccessKey: teamKeys.AccessKey, SecretKey: teamKeys.SecretKey}); err != nil {
+		return err
+	}
+	if err := w.addAccount(ctx, team, teamKeys.AccessKey, teamKeys.SecretKey, nil); err != nil {
 		return err
 	}
 	if _, err := w.startAndAwaitAccount(ctx); err != nil {
 		return err
 	}
+	return do(ctx, w)
+}
+
+// limits measures how much of the cloud's rate limit a backlog uses, and how many calls are refused (P8).
+func (b *bench) limits(ctx context.Context, unstated bool) error {
+	kind, share := "stated", 0.95
+	if unstated {
+		kind, share = "unstated", 0.9
+	}
+	b.progress("a backlog under a limit that is %s", kind)
+	return b.besideTeam(ctx, func(ctx context.Context, w *world) error {
+		return b.backlog(ctx, w, unstated, kind, share)
+	})
+}
+
+// backlog has the calls of a backlog counted, once the limit is found.
+func (b *bench) backlog(ctx context.Context, w *world, unstated bool, kind string, share float64) error {
 	if err := w.sim.Limits(ctx, cloudLimit(unstated)); err != nil {
 		return err
 	}
@@ -54,7 +74,7 @@ func (b *bench) limits(ctx context.Context, unstated bool) (err error) {
 	if err := w.createAll(ctx, environments, team, list); err != nil {
 		return err
 	}
-	err = until(ctx, "the backlog is nearly done", func(context.Context) (bool, error) {
+	err := until(ctx, "the backlog is nearly done", func(context.Context) (bool, error) {
 		n, _ := w.tracker.ready(team, list)
 		return n >= windowCalls*(b.windows+b.warmup), nil
 	})
@@ -108,24 +128,13 @@ func perWindow(log []rig.Call) []use {
 func isRefused(c rig.Call) bool { return c.Status == http.StatusTooManyRequests }
 
 // neighbours measures whether one account's storm of refused calls leaves another's latency alone (P9).
-func (b *bench) neighbours(ctx context.Context) (err error) {
+func (b *bench) neighbours(ctx context.Context) error {
 	b.progress("two accounts, one of them throttled")
-	w, err := newWorld(ctx, b.bin, b.seed, "--list-interval=0")
-	if err != nil {
-		return err
-	}
-	defer func() { err = closing(err, w.stop) }()
-	noisy := rig.Keys{AccessKey: "NOISYACCESSKEY", SecretKey: "noisy-secret-key"}
-	if err := w.sim.Accounts(ctx, cloudsim.Account{AccessKey: keys.AccessKey, SecretKey: keys.SecretKey},
-		cloudsim.Account{AccessKey: noisy.AccessKey, SecretKey: noisy.SecretKey}); err != nil {
-		return err
-	}
-	if err := w.addAccount(ctx, "noisy", noisy.AccessKey, noisy.SecretKey, nil); err != nil {
-		return err
-	}
-	if _, err := w.startAndAwaitAccount(ctx); err != nil {
-		return err
-	}
+	return b.besideTeam(ctx, b.beside)
+}
+
+// beside compares what newcomers of the one account take before and while the other is throttled.
+func (b *bench) beside(ctx context.Context, w *world) error {
 	before, err := w.createEach(ctx, environments, namespace, names("quiet", b.samples))
 	if err != nil {
 		return err
@@ -134,7 +143,7 @@ func (b *bench) neighbours(ctx context.Context) (err error) {
 	if err := w.sim.Limits(ctx, cloudLimit(false)); err != nil {
 		return err
 	}
-	if err := w.createAll(ctx, environments, "noisy", names("storm", windowCalls*6)); err != nil {
+	if err := w.createAll(ctx, environments, team, names("storm", windowCalls*6)); err != nil {
 		return err
 	}
 	if err := pass(ctx, windowTime); err != nil { // what the API server has to do for the storm's objects is behind it
@@ -153,20 +162,13 @@ func (b *bench) neighbours(ctx context.Context) (err error) {
 
 // storm measures how long edits and deletions of old objects take while a backlog of the same account has the cloud's limit
 // used up (P2).
-func (b *bench) storm(ctx context.Context) (err error) {
+func (b *bench) storm(ctx context.Context) error {
 	b.progress("edits and deletions beside a backlog that is throttled")
-	w, err := newWorld(ctx, b.bin, b.seed, "--list-interval=0")
-	if err != nil {
-		return err
-	}
-	defer func() { err = closing(err, w.stop) }()
-	const team = "limited"
-	if err := w.addAccount(ctx, team, keys.AccessKey, keys.SecretKey, nil); err != nil {
-		return err
-	}
-	if _, err := w.startAndAwaitAccount(ctx); err != nil {
-		return err
-	}
+	return b.besideTeam(ctx, b.amid)
+}
+
+// amid edits and deletes old objects while a backlog is throttled.
+func (b *bench) amid(ctx context.Context, w *world) error {
 	edited, doomed := names("edited", b.samples/2), names("doomed", b.samples/2)
 	old := slices.Concat(edited, doomed)
 	if err := w.createAll(ctx, environments, team, old); err != nil {
@@ -187,7 +189,7 @@ func (b *bench) storm(ctx context.Context) (err error) {
 		return err
 	}
 	// A refusal states the limit and costs the rest of its window, whatever the operator does.
-	err = until(ctx, "calls are answered after one was refused", func(ctx context.Context) (bool, error) {
+	err := until(ctx, "calls are answered after one was refused", func(ctx context.Context) (bool, error) {
 		log, err := w.sim.Calls(ctx)
 		return resumed(log), err
 	})
