@@ -59,6 +59,7 @@ test: test-unit test-sweep test-envtest test-conformance test-integrations test-
 .PHONY: test-unit
 test-unit: ## Tests that need nothing but Go.
 	@pkgs=$$(hack/test-packages.sh unit) && $(PROGRESS) "unit tests" $(GOTEST) $(TESTFLAGS) $$pkgs
+	@cd test/bench/plots && go test $(TESTFLAGS) ./...
 
 # One thread, in which the race detector found nothing and takes several times as long.
 .PHONY: test-sweep

@@ -9,6 +9,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"servicestage.dev/operator/test/bench/figures"
 )
 
 // slack is by how much a figure may be worse than its mean was before, as a part of that.
@@ -24,38 +26,38 @@ type comparison struct {
 }
 
 // compare holds figures against earlier ones. Times are left out.
-func compare(now, then []figure) comparison {
+func compare(now, then []figures.Figure) comparison {
 	var c comparison
-	earlier := rowsOf(then)
-	for _, r := range rowsOf(now) {
-		if r.isTime() {
+	earlier := figures.Rows(then)
+	for _, r := range figures.Rows(now) {
+		if r.IsTime() {
 			continue
 		}
-		i := slices.IndexFunc(earlier, func(e row) bool { return e.sameAs(r.figure) })
+		i := slices.IndexFunc(earlier, func(e figures.Row) bool { return e.SameAs(r.Figure) })
 		if i < 0 {
-			c.unknown = append(c.unknown, r.name())
+			c.unknown = append(c.unknown, r.Name())
 			continue
 		}
 		c.compared++
-		if r.worseThan(earlier[i]) {
+		if worse(r, earlier[i]) {
 			c.worse = append(c.worse, fmt.Errorf("%s: %.4g, and %.4g before (%.4g to %.4g, runs: %d)",
-				r.name(), r.mean, earlier[i].mean, earlier[i].least, earlier[i].most, earlier[i].runs))
+				r.Name(), r.Mean, earlier[i].Mean, earlier[i].Least, earlier[i].Most, earlier[i].Runs))
 		}
 	}
 	return c
 }
 
-// worseThan says whether a figure is worse than its earlier mean by more than the slack. What one of the earlier runs
+// worse says whether a figure is worse than its earlier mean by more than the slack. What one of the earlier runs
 // reached is not worse: there are figures that spread by more than that. Of nothing there is no part, so what was 0 has to
 // keep its limit.
-func (r row) worseThan(then row) bool {
+func worse(r, then figures.Row) bool {
 	switch {
-	case then.mean == 0:
-		return !r.Want.keeps(r.mean)
+	case then.Mean == 0:
+		return !r.Want.Keeps(r.Mean)
 	case r.Want.Least != nil:
-		return r.mean < then.mean*(1-slack) && r.mean < then.least
+		return r.Mean < then.Mean*(1-slack) && r.Mean < then.Least
 	default:
-		return r.mean > then.mean*(1+slack) && r.mean > then.most
+		return r.Mean > then.Mean*(1+slack) && r.Mean > then.Most
 	}
 }
 

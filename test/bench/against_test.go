@@ -6,11 +6,13 @@ package main
 import (
 	"errors"
 	"testing"
+
+	"servicestage.dev/operator/test/bench/figures"
 )
 
 // series are the values of one figure, a run each.
-func series(f figure, values ...float64) []figure {
-	var runs []figure
+func series(f figures.Figure, values ...float64) []figures.Figure {
+	var runs []figures.Figure
 	for i, v := range values {
 		f.Run, f.Value = i+1, v
 		runs = append(runs, f)
@@ -20,17 +22,17 @@ func series(f figure, values ...float64) []figure {
 
 func TestCompare(t *testing.T) {
 	var (
-		calls  = figure{Metric: "P4", What: "calls", N: 100, Unit: "calls"}
-		bytes  = figure{Metric: "P13", What: "memory", N: 100, Unit: "KiB", Want: atMost(25)}
-		share  = figure{Metric: "P8", What: "share", Want: atLeast(0.9)}
-		took   = figure{Metric: "P1", What: "latency", N: 100, Unit: "s", Want: atMost(1)}
-		drift  = figure{Metric: "P14", What: "drift", N: 100, Unit: "intervals", Want: atMost(1.3)}
-		none   = figure{Metric: "P6", What: "writes", N: 100, Unit: "writes", Want: counted(0)}
-		few    = figure{Metric: "P8", What: "share refused", Want: atMost(0.01)}
-		events = figure{Metric: "P7", What: "events", N: 100, Unit: "writes"}
+		calls  = figures.Figure{Metric: "P4", What: "calls", N: 100, Unit: "calls"}
+		bytes  = figures.Figure{Metric: "P13", What: "memory", N: 100, Unit: "KiB", Want: figures.AtMost(25)}
+		share  = figures.Figure{Metric: "P8", What: "share", Want: figures.AtLeast(0.9)}
+		took   = figures.Figure{Metric: "P1", What: "latency", N: 100, Unit: "s", Want: figures.AtMost(1)}
+		drift  = figures.Figure{Metric: "P14", What: "drift", N: 100, Unit: "intervals", Want: figures.AtMost(1.3)}
+		none   = figures.Figure{Metric: "P6", What: "writes", N: 100, Unit: "writes", Want: figures.Counted(0)}
+		few    = figures.Figure{Metric: "P8", What: "share refused", Want: figures.AtMost(0.01)}
+		events = figures.Figure{Metric: "P7", What: "events", N: 100, Unit: "writes"}
 	)
 	for name, tt := range map[string]struct {
-		then, now []figure
+		then, now []figures.Figure
 		worse     bool
 	}{
 		"as before":                           {series(calls, 1, 1), series(calls, 1, 1), false},
@@ -64,8 +66,8 @@ func TestCompare(t *testing.T) {
 }
 
 func TestCompareTellsWhatIsNew(t *testing.T) {
-	then := series(figure{Metric: "P4", What: "calls", N: 100, Unit: "calls"}, 1)
-	now := series(figure{Metric: "P4", What: "calls", N: 1000, Unit: "calls"}, 9)
+	then := series(figures.Figure{Metric: "P4", What: "calls", N: 100, Unit: "calls"}, 1)
+	now := series(figures.Figure{Metric: "P4", What: "calls", N: 1000, Unit: "calls"}, 9)
 	c := compare(now, then)
 	if len(c.unknown) != 1 || c.unknown[0] != "P4 with 1000 objects: calls" || c.compared != 0 || len(c.worse) != 0 {
 		t.Errorf("compared %d, unknown %q, worse %v", c.compared, c.unknown, c.worse)

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/test/bench/figures"
 	"servicestage.dev/operator/test/rig"
 )
 
@@ -67,9 +68,9 @@ func TestMissed(t *testing.T) {
 	b := &bench{sizes: []int{100}}
 	for run, calls := range []float64{1, 1.2} {
 		b.run = run + 1
-		b.record(figure{Metric: "P4", What: "calls", N: 100, Value: calls, Want: counted(1.1)})
-		b.record(figure{Metric: "P1", What: "seconds", N: 100, Value: 60, Want: atMost(1)})
-		b.record(figure{Metric: "P8", What: "share", Value: 0.5, Want: atLeast(0.95)})
+		b.record(figures.Figure{Metric: "P4", What: "calls", N: 100, Value: calls, Want: figures.Counted(1.1)})
+		b.record(figures.Figure{Metric: "P1", What: "seconds", N: 100, Value: 60, Want: figures.AtMost(1)})
+		b.record(figures.Figure{Metric: "P8", What: "share", Value: 0.5, Want: figures.AtLeast(0.95)})
 	}
 	err := b.missed()
 	if err == nil || !strings.Contains(err.Error(), "P4 with 100 objects: calls: 1.2") || strings.Contains(err.Error(), "P1") || strings.Contains(err.Error(), "P8") {
@@ -96,7 +97,7 @@ func TestAFigureOfNoStormIsNone(t *testing.T) {
 		left    int
 		refused bool
 	}{{0.2, 1, false}, {0.2, 0, true}, {30, 0, false}, {30, 1, false}} {
-		err := shows(figure{What: "edit", Value: tt.seconds, Want: atMost(5)}, tt.left)
+		err := shows(figures.Figure{What: "edit", Value: tt.seconds, Want: figures.AtMost(5)}, tt.left)
 		if (err != nil) != tt.refused {
 			t.Errorf("%v s with %d left: %v", tt.seconds, tt.left, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"servicestage.dev/operator/test/bench/figures"
 	"servicestage.dev/operator/test/rig"
 )
 
@@ -30,10 +31,10 @@ func (b *bench) failover(ctx context.Context) (err error) {
 	for i, way := range []struct {
 		name string
 		end  func(*rig.Manager) error
-		want limit
+		want figures.Limit
 	}{
-		{"graceful", func(m *rig.Manager) error { return m.Stop() }, atMost(3)},
-		{"killed", func(m *rig.Manager) error { return m.Kill() }, atMost(17)},
+		{"graceful", func(m *rig.Manager) error { return m.Stop() }, figures.AtMost(3)},
+		{"killed", func(m *rig.Manager) error { return m.Kill() }, figures.AtMost(17)},
 	} {
 		follower, err := w.startManager(ctx)
 		if err != nil {
@@ -52,7 +53,7 @@ func (b *bench) failover(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		b.record(figure{Metric: "P15", What: "leader gone, " + way.name + ": an edit is Ready after", Value: ready.Sub(began).Seconds(), Unit: "s", Want: way.want})
+		b.record(figures.Figure{Metric: "P15", What: "leader gone, " + way.name + ": an edit is Ready after", Value: ready.Sub(began).Seconds(), Unit: "s", Want: way.want})
 		leader = follower
 	}
 	return nil

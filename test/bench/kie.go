@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/test/bench/figures"
 	"servicestage.dev/operator/test/rig"
 )
 
@@ -51,7 +52,7 @@ func (b *bench) configuration(ctx context.Context) (err error) {
 		return err
 	}
 	// A long poll takes up to a minute: an interval holds the end of one at most.
-	b.record(figure{Metric: "P5", What: "requests to an engine per interval", N: sets, Value: float64(len(log)), Unit: "calls", Floor: new(1.0), Want: counted(1)})
+	b.record(figures.Figure{Metric: "P5", What: "requests to an engine per interval", N: sets, Value: float64(len(log)), Unit: "calls", Floor: new(1.0), Want: figures.Counted(1)})
 	ids, err := e.ids(ctx)
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func (b *bench) configuration(ctx context.Context) (err error) {
 		}
 		took = append(took, time.Since(began))
 	}
-	b.record(figure{Metric: "P14", What: "an item changed in the engine is set right after, p99", N: sets, Value: percentile(took, 99).Seconds(), Unit: "s", Want: atMost(2)})
+	b.record(figures.Figure{Metric: "P14", What: "an item changed in the engine is set right after, p99", N: sets, Value: percentile(took, 99).Seconds(), Unit: "s", Want: figures.AtMost(2)})
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"servicestage.dev/operator/internal/cloudsim"
+	"servicestage.dev/operator/test/bench/figures"
 	"servicestage.dev/operator/test/rig"
 )
 
@@ -94,10 +95,10 @@ func (b *bench) backlog(ctx context.Context, w *world, unstated bool, kind strin
 	for _, u := range used[b.warmup : len(used)-1] { // the last window may be cut short
 		accepted, refused = accepted+u.accepted, refused+u.refused
 	}
-	b.record(figure{Metric: "P8", What: "share of a limit that is " + kind, N: len(list), Unit: "",
-		Value: float64(accepted) / float64(windowCalls*(len(used)-1-b.warmup)), Want: atLeast(share)})
-	b.record(figure{Metric: "P8", What: "share of calls refused, limit " + kind, N: len(list), Unit: "",
-		Value: float64(refused) / float64(max(1, accepted+refused)), Want: atMost(map[bool]float64{false: 0.01, true: 0.1}[unstated])})
+	b.record(figures.Figure{Metric: "P8", What: "share of a limit that is " + kind, N: len(list), Unit: "",
+		Value: float64(accepted) / float64(windowCalls*(len(used)-1-b.warmup)), Want: figures.AtLeast(share)})
+	b.record(figures.Figure{Metric: "P8", What: "share of calls refused, limit " + kind, N: len(list), Unit: "",
+		Value: float64(refused) / float64(max(1, accepted+refused)), Want: figures.AtMost(map[bool]float64{false: 0.01, true: 0.1}[unstated])})
 	return nil
 }
 
@@ -153,10 +154,10 @@ func (b *bench) beside(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	b.record(figure{Metric: "P9", What: "another account's newcomer -> Ready, p50, alone", Value: percentile(before, 50).Seconds(), Unit: "s"})
-	b.record(figure{Metric: "P9", What: "the same while one is throttled", Value: percentile(during, 50).Seconds(), Unit: "s"})
-	b.record(figure{Metric: "P9", What: "throttled neighbour : alone, p50", Unit: "",
-		Value: percentile(during, 50).Seconds() / percentile(before, 50).Seconds(), Want: atMost(1.1)})
+	b.record(figures.Figure{Metric: "P9", What: "another account's newcomer -> Ready, p50, alone", Value: percentile(before, 50).Seconds(), Unit: "s"})
+	b.record(figures.Figure{Metric: "P9", What: "the same while one is throttled", Value: percentile(during, 50).Seconds(), Unit: "s"})
+	b.record(figures.Figure{Metric: "P9", What: "throttled neighbour : alone, p50", Unit: "",
+		Value: percentile(during, 50).Seconds() / percentile(before, 50).Seconds(), Want: figures.AtMost(1.1)})
 	return nil
 }
 
@@ -209,14 +210,14 @@ func (b *bench) amid(ctx context.Context, w *world) error {
 			return err
 		}
 		done, _ := w.tracker.ready(team, backlog)
-		f := figure{Metric: "P2", What: "in a storm: " + sampled.what + ", p99", N: len(backlog), Value: percentile(took, 99).Seconds(), Unit: "s", Want: atMost(5)}
+		f := figures.Figure{Metric: "P2", What: "in a storm: " + sampled.what + ", p99", N: len(backlog), Value: percentile(took, 99).Seconds(), Unit: "s", Want: figures.AtMost(5)}
 		if err := shows(f, len(backlog)-done); err != nil {
 			return err
 		}
 		b.record(f)
 	}
 	c, err := w.calls(ctx)
-	b.record(figure{Metric: "P2", What: "in a storm: calls refused", N: len(backlog), Value: float64(c.Refused), Unit: "calls"})
+	b.record(figures.Figure{Metric: "P2", What: "in a storm: calls refused", N: len(backlog), Value: float64(c.Refused), Unit: "calls"})
 	return err
 }
 
@@ -228,8 +229,8 @@ func resumed(log []rig.Call) bool {
 
 // shows returns an error where a figure that is within its limit says nothing, because the storm was over before the last
 // sample ended. One that is not is at least as bad as it says.
-func shows(f figure, left int) error {
-	if left > 0 || !f.Want.keeps(f.Value) {
+func shows(f figures.Figure, left int) error {
+	if left > 0 || !f.Want.Keeps(f.Value) {
 		return nil
 	}
 	return fmt.Errorf("the backlog of %d was done before the last sample ended: %s would be of no storm", f.N, f.What)

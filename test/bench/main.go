@@ -25,6 +25,7 @@ import (
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"servicestage.dev/operator/test/bench/figures"
 	"servicestage.dev/operator/test/rig"
 )
 
@@ -62,8 +63,8 @@ type bench struct {
 
 	began   time.Time
 	run     int
-	result  result
-	earlier *result
+	result  figures.Result
+	earlier *figures.Result
 }
 
 // binaries that are measured.
@@ -210,7 +211,7 @@ func (b *bench) measure(ctx context.Context) error {
 		}
 		if err != nil {
 			b.progress("%s failed: %v", m.name, err)
-			b.result.Failed = append(b.result.Failed, failure{Run: b.run, Measurement: m.name, Error: err.Error()})
+			b.result.Failed = append(b.result.Failed, figures.Failure{Run: b.run, Measurement: m.name, Error: err.Error()})
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/test/bench/figures"
 	"servicestage.dev/operator/test/rig"
 )
 
@@ -73,13 +74,13 @@ type scaled struct {
 	idle    float64
 }
 
-func (s *scaled) add(metric, what string, value float64, unit string, want limit) {
-	s.record(figure{Metric: metric, What: s.kind.title + what, N: s.n, Value: value, Unit: unit, Want: want})
+func (s *scaled) add(metric, what string, value float64, unit string, want figures.Limit) {
+	s.record(figures.Figure{Metric: metric, What: s.kind.title + what, N: s.n, Value: value, Unit: unit, Want: want})
 }
 
 // addAbove adds a figure that has a floor.
-func (s *scaled) addAbove(floor float64, metric, what string, value float64, unit string, want limit) {
-	s.record(figure{Metric: metric, What: s.kind.title + what, N: s.n, Value: value, Unit: unit, Floor: &floor, Want: want})
+func (s *scaled) addAbove(floor float64, metric, what string, value float64, unit string, want figures.Limit) {
+	s.record(figures.Figure{Metric: metric, What: s.kind.title + what, N: s.n, Value: value, Unit: unit, Floor: &floor, Want: want})
 }
 
 // floor measures how long the API server takes for the writes of N objects alone: one create, one patch, one apply of
@@ -147,22 +148,22 @@ func (s *scaled) burst(ctx context.Context) (err error) {
 	_, last := s.tracker.ready(namespace, s.names)
 	took, n := last.Sub(began), float64(s.n)
 	if s.floored > 0 {
-		s.addAbove(s.floored.Seconds(), "P3", "all Ready after", took.Seconds(), "s", limit{})
-		s.add("P3", "all Ready : the API server's floor", took.Seconds()/s.floored.Seconds(), "", atMost(2))
+		s.addAbove(s.floored.Seconds(), "P3", "all Ready after", took.Seconds(), "s", figures.Limit{})
+		s.add("P3", "all Ready : the API server's floor", took.Seconds()/s.floored.Seconds(), "", figures.AtMost(2))
 	} else {
-		s.add("P3", "all Ready after", took.Seconds(), "s", limit{})
+		s.add("P3", "all Ready after", took.Seconds(), "s", figures.Limit{})
 	}
 	perObject := float64(made.Lists+made.Looks+made.Writes+made.Refused) / n
-	s.addAbove(s.kind.least, "P4", "cloud calls per created object"+s.kind.creation, perObject, "calls", counted(s.kind.most))
-	s.addAbove(s.kind.writes, "P7", "API server writes per created object", wrote.Objects/n, "writes", counted(s.kind.writes))
-	s.add("P7", "events per created object", wrote.Events/n, "writes", limit{})
+	s.addAbove(s.kind.least, "P4", "cloud calls per created object"+s.kind.creation, perObject, "calls", figures.Counted(s.kind.most))
+	s.addAbove(s.kind.writes, "P7", "API server writes per created object", wrote.Objects/n, "writes", figures.Counted(s.kind.writes))
+	s.add("P7", "events per created object", wrote.Events/n, "writes", figures.Limit{})
 	peak, err := s.gauge(ctx, s.manager, "process_resident_memory_bytes")
 	if err != nil {
 		return err
 	}
-	s.add("P3", "resident memory when all are Ready", peak/(1<<20), "MiB", limit{})
+	s.add("P3", "resident memory when all are Ready", peak/(1<<20), "MiB", figures.Limit{})
 	cpu, err := s.gauge(ctx, s.manager, "process_cpu_seconds_total")
-	s.add("P3", "CPU of the manager", cpu, "s", limit{})
+	s.add("P3", "CPU of the manager", cpu, "s", figures.Limit{})
 	s.idle = idle
 	return err
 }
@@ -192,10 +193,10 @@ func (s *scaled) rest(ctx context.Context) error {
 	}
 	// Intervals are jittered: a window of two can hold the lists of three.
 	pages := float64((s.n+99)/100 + len(s.kind.background(namespace)))
-	s.addAbove(pages, "P5", "list pages per interval", float64(c.Lists)/intervals, "calls", counted(1.5*pages))
-	s.addAbove(0, "P5", "looks at single resources per interval", float64(c.Looks)/intervals, "calls", counted(0))
-	s.addAbove(0, "P6", "cloud writes at rest", float64(c.Writes), "calls", counted(0))
-	s.addAbove(0, "P6", "API server writes at rest", wrote.Objects, "writes", counted(0))
+	s.addAbove(pages, "P5", "list pages per interval", float64(c.Lists)/intervals, "calls", figures.Counted(1.5*pages))
+	s.addAbove(0, "P5", "looks at single resources per interval", float64(c.Looks)/intervals, "calls", figures.Counted(0))
+	s.addAbove(0, "P6", "cloud writes at rest", float64(c.Writes), "calls", figures.Counted(0))
+	s.addAbove(0, "P6", "API server writes at rest", wrote.Objects, "writes", figures.Counted(0))
 	heap, err := s.gauge(ctx, s.manager, "go_memstats_heap_alloc_bytes")
 	if err != nil {
 		return err
@@ -204,10 +205,10 @@ func (s *scaled) rest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.add("P13", "resident memory at rest", resident/(1<<20), "MiB", limit{})
-	s.add("P13", "heap at rest", heap/(1<<20), "MiB", limit{})
+	s.add("P13", "resident memory at rest", resident/(1<<20), "MiB", figures.Limit{})
+	s.add("P13", "heap at rest", heap/(1<<20), "MiB", figures.Limit{})
 	if s.n >= 1000 { // below, what the process needs anyway hides it
-		s.add("P13", "resident memory per settled object", (resident-s.idle)/float64(s.n)/(1<<10), "KiB", atMost(25))
+		s.add("P13", "resident memory per settled object", (resident-s.idle)/float64(s.n)/(1<<10), "KiB", figures.AtMost(25))
 	}
 	return nil
 }
@@ -248,9 +249,9 @@ func (s *scaled) newcomers(ctx context.Context) error {
 	if len(toCall) != len(list) {
 		return fmt.Errorf("%d newcomers, and %d create calls of them", len(list), len(toCall))
 	}
-	s.add("P1", "newcomer: created -> first cloud call, p99", percentile(toCall, 99).Seconds(), "s", atMost(1))
-	s.add("P1", "newcomer: created -> Ready, p50", percentile(toReady, 50).Seconds(), "s", limit{})
-	s.add("P1", "newcomer: created -> Ready, p99", percentile(toReady, 99).Seconds(), "s", atMost(5))
+	s.add("P1", "newcomer: created -> first cloud call, p99", percentile(toCall, 99).Seconds(), "s", figures.AtMost(1))
+	s.add("P1", "newcomer: created -> Ready, p50", percentile(toReady, 50).Seconds(), "s", figures.Limit{})
+	s.add("P1", "newcomer: created -> Ready, p99", percentile(toReady, 99).Seconds(), "s", figures.AtMost(5))
 	return nil
 }
 
@@ -260,7 +261,7 @@ func (s *scaled) edits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.add("P2", "edit of an old object -> Ready, p99", percentile(took, 99).Seconds(), "s", atMost(5))
+	s.add("P2", "edit of an old object -> Ready, p99", percentile(took, 99).Seconds(), "s", figures.AtMost(5))
 	return nil
 }
 
@@ -292,8 +293,8 @@ func (s *scaled) drift(ctx context.Context) error {
 		worst = max(worst, time.Since(began))
 	}
 	c, err := s.calls(ctx)
-	s.add("P14", "drift repaired after", worst.Seconds()/s.interval.Seconds(), "intervals", atMost(1.3))
-	s.add("P14", "looks per drifted object", float64(c.Looks)/float64(len(drifted)), "calls", limit{})
+	s.add("P14", "drift repaired after", worst.Seconds()/s.interval.Seconds(), "intervals", figures.AtMost(1.3))
+	s.add("P14", "looks per drifted object", float64(c.Looks)/float64(len(drifted)), "calls", figures.Limit{})
 	return err
 }
 
@@ -311,10 +312,10 @@ func (s *scaled) crash(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.addAbove(0, "P11", "looks after a crash", float64(c.Looks), "calls", counted(0))
-	s.add("P11", "list pages after a crash", float64(c.Lists), "calls", limit{})
-	s.addAbove(0, "P11", "cloud writes after a crash", float64(c.Writes), "calls", counted(0))
-	s.addAbove(0, "P11", "API server writes after a crash", wrote.Objects, "writes", limit{})
+	s.addAbove(0, "P11", "looks after a crash", float64(c.Looks), "calls", figures.Counted(0))
+	s.add("P11", "list pages after a crash", float64(c.Lists), "calls", figures.Limit{})
+	s.addAbove(0, "P11", "cloud writes after a crash", float64(c.Writes), "calls", figures.Counted(0))
+	s.addAbove(0, "P11", "API server writes after a crash", wrote.Objects, "writes", figures.Limit{})
 	return nil
 }
 
@@ -328,8 +329,8 @@ func (s *scaled) deletions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.add("P2", "delete -> gone, p99", percentile(took, 99).Seconds(), "s", atMost(5))
-	s.addAbove(1, "P7", "API server writes per deleted object", wrote.Objects/float64(len(took)), "writes", counted(1))
+	s.add("P2", "delete -> gone, p99", percentile(took, 99).Seconds(), "s", figures.AtMost(5))
+	s.addAbove(1, "P7", "API server writes per deleted object", wrote.Objects/float64(len(took)), "writes", figures.Counted(1))
 	return nil
 }
 

@@ -14,31 +14,19 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"servicestage.dev/operator/test/bench/figures"
 )
 
-// settings are what figures depend on.
-type settings struct {
-	CPUs     int    `json:"cpus"`
-	Go       string `json:"go"`
-	Seed     int64  `json:"seed"`
-	Quick    bool   `json:"quick"`
-	Sizes    []int  `json:"sizes"`
-	Only     string `json:"only"`
-	Workers  int    `json:"workers"`
-	Interval string `json:"interval"`
-	// Built is a checksum of what is measured, the manager and the simulated cloud.
-	Built string `json:"built"`
-}
-
 // settings of this invocation.
-func (b *bench) settings() (settings, error) {
+func (b *bench) settings() (figures.Settings, error) {
 	built := sha256.New()
 	for _, name := range binaries {
 		if err := copyFile(built, filepath.Join(b.bin, filepath.Base(name))); err != nil {
-			return settings{}, err
+			return figures.Settings{}, err
 		}
 	}
-	return settings{
+	return figures.Settings{
 		CPUs: runtime.NumCPU(), Go: runtime.Version(), Seed: b.seed, Quick: b.quick, Sizes: b.sizes, Only: strings.Join(b.only, ","),
 		Workers: b.workers, Interval: b.interval.String(), Built: fmt.Sprintf("%x", built.Sum(nil)),
 	}, nil
@@ -54,38 +42,15 @@ func copyFile(to io.Writer, name string) error {
 	return err
 }
 
-// sameMeaning returns an error where the figures of a file are of something else, such as intervals of another length.
-func (s settings) sameMeaning(file settings) error {
-	return errors.Join(
-		differs("-quick", s.Quick, file.Quick), differs("-interval", s.Interval, file.Interval), differs("-workers", s.Workers, file.Workers),
-	)
-}
-
-// sameSeries returns an error where the runs of a file and those of this invocation would not be runs of one thing.
-func (s settings) sameSeries(file settings) error {
-	return errors.Join(
-		s.sameMeaning(file), differs("-seed", s.Seed, file.Seed), differs("-n", s.Sizes, file.Sizes), differs("-only", s.Only, file.Only),
-		differs("the number of CPUs", s.CPUs, file.CPUs), differs("the version of Go", s.Go, file.Go),
-		differs("the checksum of the manager and the simulated cloud", s.Built, file.Built),
-	)
-}
-
-func differs(what string, here, there any) error {
-	if fmt.Sprint(here) == fmt.Sprint(there) {
-		return nil
-	}
-	return fmt.Errorf("%s is %v there and %v here", what, there, here)
-}
-
 // prepare reads the files that the flags name.
-func (b *bench) prepare(s settings) error {
-	b.result.settings = s
+func (b *bench) prepare(s figures.Settings) error {
+	b.result.Settings = s
 	if b.resume != "" {
-		begun, err := read(b.resume)
+		begun, err := figures.Read(b.resume)
 		if err != nil {
 			return fmt.Errorf("-continue: %w", err)
 		}
-		if err := s.sameSeries(begun.settings); err != nil {
+		if err := s.SameSeries(begun.Settings); err != nil {
 			return fmt.Errorf("-continue %s: its runs are of something else:\n%w\nmake them the same, or begin anew without -continue", b.resume, err)
 		}
 		if begun.Runs >= b.runs {
@@ -97,29 +62,16 @@ func (b *bench) prepare(s settings) error {
 		}
 	}
 	if b.against != "" {
-		earlier, err := read(b.against)
+		earlier, err := figures.Read(b.against)
 		if err != nil {
 			return fmt.Errorf("-against: %w", err)
 		}
-		if err := s.sameMeaning(earlier.settings); err != nil {
+		if err := s.SameMeaning(earlier.Settings); err != nil {
 			return fmt.Errorf("-against %s: its figures are of something else:\n%w\nmake them the same, or compare with nothing by -against=", b.against, err)
 		}
 		b.earlier = earlier
 	}
 	return nil
-}
-
-// read reads raw figures.
-func read(file string) (*result, error) {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	r := &result{}
-	if err := json.Unmarshal(content, r); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return r, nil
 }
 
 // write keeps the raw figures of the runs that are complete. What was in the file stays where this is cut short.

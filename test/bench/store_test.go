@@ -10,18 +10,20 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"servicestage.dev/operator/test/bench/figures"
 )
 
-var here = settings{CPUs: 2, Go: "go1.26", Seed: 1, Sizes: []int{100, 1000}, Workers: 10, Interval: "30s", Built: "0a1b"}
+var here = figures.Settings{CPUs: 2, Go: "go1.26", Seed: 1, Sizes: []int{100, 1000}, Workers: 10, Interval: "30s", Built: "0a1b"}
 
 // begun is a bench whose file holds two runs.
 func begun(t *testing.T) *bench {
 	b := &bench{out: filepath.Join(t.TempDir(), "bench.json"), runs: 5}
-	b.result.settings, b.result.Runs = here, 2
+	b.result.Settings, b.result.Runs = here, 2
 	for b.run = 1; b.run <= 2; b.run++ {
-		b.record(figure{Metric: "P4", What: "calls", N: 100, Value: float64(b.run), Unit: "calls", Want: counted(1.1)})
+		b.record(figures.Figure{Metric: "P4", What: "calls", N: 100, Value: float64(b.run), Unit: "calls", Want: figures.Counted(1.1)})
 	}
-	b.result.Failed = []failure{{Run: 2, Measurement: "failover", Error: "gave up"}}
+	b.result.Failed = []figures.Failure{{Run: 2, Measurement: "failover", Error: "gave up"}}
 	if err := b.write(); err != nil {
 		t.Fatal(err)
 	}
@@ -34,11 +36,11 @@ func TestContinueKeepsTheRunsOfTheFile(t *testing.T) {
 	if err := second.prepare(here); err != nil {
 		t.Fatal(err)
 	}
-	kept, err := read(second.out)
+	kept, err := figures.Read(second.out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, got := range map[string]result{"gone on with": second.result, "written": *kept} {
+	for name, got := range map[string]figures.Result{"gone on with": second.result, "written": *kept} {
 		if diff := cmp.Diff(first.result.Figures, got.Figures); diff != "" || got.Runs != 2 {
 			t.Errorf("%s: %d runs, want 2; figures (-want +got):\n%s", name, got.Runs, diff)
 		}
@@ -49,16 +51,16 @@ func TestContinueKeepsTheRunsOfTheFile(t *testing.T) {
 }
 
 func TestContinueRefusesRunsOfSomethingElse(t *testing.T) {
-	for want, change := range map[string]func(*settings){
-		"-seed is 1 there and 7 here":                                           func(s *settings) { s.Seed = 7 },
-		"-n is [100 1000] there and [100] here":                                 func(s *settings) { s.Sizes = []int{100} },
-		"-only is  there and scale here":                                        func(s *settings) { s.Only = "scale" },
-		"-quick is false there and true here":                                   func(s *settings) { s.Quick = true },
-		"-interval is 30s there and 5s here":                                    func(s *settings) { s.Interval = "5s" },
-		"-workers is 10 there and 4 here":                                       func(s *settings) { s.Workers = 4 },
-		"the number of CPUs is 2 there and 8 here":                              func(s *settings) { s.CPUs = 8 },
-		"the version of Go is go1.26 there and go1.27 here":                     func(s *settings) { s.Go = "go1.27" },
-		"the checksum of the manager and the simulated cloud is 0a1b there and": func(s *settings) { s.Built = "ffff" },
+	for want, change := range map[string]func(*figures.Settings){
+		"-seed is 1 there and 7 here":                                           func(s *figures.Settings) { s.Seed = 7 },
+		"-n is [100 1000] there and [100] here":                                 func(s *figures.Settings) { s.Sizes = []int{100} },
+		"-only is  there and scale here":                                        func(s *figures.Settings) { s.Only = "scale" },
+		"-quick is false there and true here":                                   func(s *figures.Settings) { s.Quick = true },
+		"-interval is 30s there and 5s here":                                    func(s *figures.Settings) { s.Interval = "5s" },
+		"-workers is 10 there and 4 here":                                       func(s *figures.Settings) { s.Workers = 4 },
+		"the number of CPUs is 2 there and 8 here":                              func(s *figures.Settings) { s.CPUs = 8 },
+		"the version of Go is go1.26 there and go1.27 here":                     func(s *figures.Settings) { s.Go = "go1.27" },
+		"the checksum of the manager and the simulated cloud is 0a1b there and": func(s *figures.Settings) { s.Built = "ffff" },
 	} {
 		b, other := &bench{resume: begun(t).out, runs: 5}, here
 		change(&other)
@@ -113,11 +115,11 @@ func TestInterrupted(t *testing.T) {
 	}
 	b = begun(t)
 	b.run = 3
-	b.record(figure{Metric: "P4", What: "calls", N: 100, Value: 3})
+	b.record(figures.Figure{Metric: "P4", What: "calls", N: 100, Value: 3})
 	if err := b.interrupted().Error(); !strings.Contains(err, "holds the 2 of 5 runs that are complete, and -continue "+b.out) {
 		t.Error(err)
 	}
-	kept, err := read(b.out)
+	kept, err := figures.Read(b.out)
 	if err != nil || kept.Runs != 2 || len(kept.Figures) != 2 {
 		t.Errorf("kept %+v: %v", kept, err)
 	}
