@@ -17,29 +17,18 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"servicestage.dev/operator/api/v1alpha1"
-	"servicestage.dev/operator/internal/account"
-	"servicestage.dev/operator/internal/cloudclient"
-	"servicestage.dev/operator/internal/cloudclient/endpoint"
 	"servicestage.dev/operator/internal/cloudsim"
-	"servicestage.dev/operator/internal/controller/application"
-	"servicestage.dev/operator/internal/controller/component"
-	"servicestage.dev/operator/internal/controller/environment"
 	"servicestage.dev/operator/internal/controller/kieconfig"
-	"servicestage.dev/operator/internal/controller/microserviceengine"
-	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/inventory"
 	"servicestage.dev/operator/internal/reconciler"
 )
@@ -75,7 +64,7 @@ func (c Clock) Sleep(_ context.Context, d time.Duration) error {
 type World struct {
 	Clock Clock
 	Cloud *cloudsim.Server
-	API   client.WithWatch
+	API   *API
 	// Items is the inventory of the KieConfigs.
 	Items *kieconfig.Inventory
 
@@ -94,17 +83,10 @@ func NewWorld(admission *Admission) (*World, error) {
 		Cloud: cloudsim.New(cloudsim.Options{Clock: clock, ComponentTaskDuration: taskDuration, EngineTaskDuration: taskDuration}),
 	}
 	w.server = httptest.NewServer(w.Cloud.Handler())
-	scheme := runtime.NewScheme() // a small one: the fake client goes through all of it at every apply
-	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme)); err != nil {
+	var err error
+	if w.API, err = NewAPI(w.server.URL); err != nil {
 		return nil, err
 	}
-	w.API = fake.NewClientBuilder().WithScheme(scheme).
-		WithStatusSubresource(
-			&v1alpha1.Environment{}, &v1alpha1.Application{}, &v1alpha1.Component{}, &v1alpha1.MicroserviceEngine{}, &v1alpha1.KieConfig{},
-			&v1alpha1.CloudAccount{},
-		).
-		WithIndex(&v1alpha1.KieConfig{}, kieconfig.PeersIndex, kieconfig.Peers).
-		WithObjects(readyAccount(w.server.URL)...).Build()
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	if err := w.boot(ctx); err != nil {
@@ -122,60 +104,15 @@ func (w *World) Close() {
 	w.Cloud.Close()
 }
 
-func readyAccount(address string) []client.Object {
-	url := v1alpha1.EndpointURL(address)
-	a := &v1alpha1.CloudAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "default", UID: "account", Generation: 1}}
-	a.Spec.Region, a.Spec.ProjectID = cloudsim.DefaultRegion, cloudsim.DefaultProjectID
-	a.Spec.Endpoints = &v1alpha1.Endpoints{IAM: url, ServiceStage: url, CSE: url, VPC: url}
-	a.Spec.RateLimit = &v1alpha1.RateLimit{RequestsPerSecond: 10000, Burst: 10000}
-	a.Spec.Credentials.SecretRef.Name = "keys"
-	a.Status.ObservedGeneration = 1
-	a.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAvailable, ObservedGeneration: 1}}
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "keys", UID: "keys"}, Data: map[string][]byte{
-		"accessKey": []byte(cloudsim.DefaultAccessKey), "secretKey": []byte(cloudsim.DefaultSecretKey),
-	}}
-	return []client.Object{a, secret}
-}
-
 // boot starts the loops.
 func (w *World) boot(ctx context.Context) error {
-	policy, err := endpoint.NewPolicy([]string{w.server.URL, cloudsim.DefaultEngineHost})
-	if err != nil {
-		return err
-	}
-	metrics := cloudclient.NewMetrics(prometheus.NewRegistry())
-	pool := account.NewPool(&account.Builder{Reader: w.API, Policy: policy, Metrics: metrics, Clock: w.Clock})
-	a := &v1alpha1.CloudAccount{}
-	if err := w.API.Get(ctx, client.ObjectKey{Namespace: Namespace, Name: "default"}, a); err != nil {
-		return err
-	}
-	_, version, err := pool.Rebuild(ctx, a)
-	if err != nil {
-		return err
-	}
-	pool.Accept(a, version)
-	accounts := account.NewResolver(w.API, pool)
 	w.Items = kieconfig.NewInventory(w.API, inventory.Options{})
-	environments, applications, components := environment.Definition(accounts, w.API), application.Definition(accounts, w.API, w.API), component.Definition(accounts, w.API)
-	engines := microserviceengine.Definition(accounts, w.API)
-	configs := kieconfig.Definition(kieconfig.Options{
-		Accounts: accounts, Client: w.API, Live: w.API, Policy: policy, Metrics: metrics, ListInterval: Resync,
-	}, w.Items)
-	graph := dependency.NewGraph(w.API)
-	for _, d := range []reconciler.Controller{environments, applications, components, engines, configs} {
-		if err := d.Declare(graph); err != nil {
-			return err
-		}
-	}
-	if err := graph.Index(ctx, indexer{w.API}); err != nil {
+	var err error
+	w.loops, err = Process{
+		API: w.API, Seen: interceptor.NewClient(w.API, interceptor.Funcs{SubResourcePatch: updateStatus}), Cloud: w.server.URL, Clock: w.Clock, Items: w.Items,
+	}.Loops(ctx)
+	if err != nil {
 		return err
-	}
-	rt := reconciler.Runtime{
-		Client: interceptor.NewClient(w.API, interceptor.Funcs{SubResourcePatch: updateStatus}), Live: w.API, Graph: graph, Accounts: pool, Metrics: silent{}, Recorder: silent{}, Clock: w.Clock, ResyncInterval: Resync,
-	}
-	w.loops = map[string]reconcile.Reconciler{
-		"Environment": environments.Reconciler(rt), "Application": applications.Reconciler(rt), "Component": components.Reconciler(rt),
-		"MicroserviceEngine": engines.Reconciler(rt), "KieConfig": configs.Reconciler(rt),
 	}
 	w.running.Go(func() { _ = w.Items.Start(ctx) }) // it ends with ctx and returns nothing else
 	return nil
@@ -213,40 +150,6 @@ func updateStatus(ctx context.Context, c client.Client, sub string, obj client.O
 		return err
 	}
 	return c.Status().Update(ctx, into)
-}
-
-// indexer adds indexes to a fake client.
-type indexer struct{ api client.Client }
-
-func (i indexer) IndexField(_ context.Context, obj client.Object, field string, extract client.IndexerFunc) error {
-	return fake.AddIndex(i.api, obj, field, extract)
-}
-
-// silent takes metrics and events, and keeps none.
-type silent struct{}
-
-func (silent) Reconciled(string, string)                          {}
-func (silent) DriftRepaired(string, int)                          {}
-func (silent) OperationEnded(string, string, bool, time.Duration) {}
-func (silent) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {
-}
-
-// New returns an empty object of a kind, or nil.
-func New(kind string) Object {
-	switch kind {
-	case "Environment":
-		return &v1alpha1.Environment{}
-	case "Application":
-		return &v1alpha1.Application{}
-	case "Component":
-		return &v1alpha1.Component{}
-	case "MicroserviceEngine":
-		return &v1alpha1.MicroserviceEngine{}
-	case "KieConfig":
-		return &v1alpha1.KieConfig{}
-	default:
-		return nil
-	}
 }
 
 // Apply makes the object of a kind and name have the spec, creating it where it is not there, as a user does. The error is

@@ -31,6 +31,7 @@ import (
 	"servicestage.dev/operator/internal/cloudsim"
 	"servicestage.dev/operator/internal/external"
 	"servicestage.dev/operator/test/faults/report"
+	"servicestage.dev/operator/test/inprocess"
 )
 
 var (
@@ -303,7 +304,7 @@ func (u *users) act() error {
 	kind := kinds[u.rng.IntN(len(kinds))]
 	i := u.rng.IntN(len(names[kind]))
 	name := names[kind][i]
-	current := empty(kind)
+	current := inprocess.New(kind)
 	err := u.api.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, current)
 	if apierrors.IsNotFound(err) {
 		return u.create(kind, name)
@@ -331,7 +332,7 @@ func (u *users) act() error {
 }
 
 func (u *users) create(kind, name string) error {
-	o := empty(kind)
+	o := inprocess.New(kind)
 	u.uids[name]++
 	o.SetNamespace(namespace)
 	o.SetName(name)

@@ -24,44 +24,33 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"servicestage.dev/operator/api/v1alpha1"
-	"servicestage.dev/operator/internal/account"
-	"servicestage.dev/operator/internal/cloudclient"
-	"servicestage.dev/operator/internal/cloudclient/endpoint"
 	"servicestage.dev/operator/internal/cloudsim"
-	"servicestage.dev/operator/internal/controller/application"
-	"servicestage.dev/operator/internal/controller/component"
-	"servicestage.dev/operator/internal/controller/environment"
 	"servicestage.dev/operator/internal/controller/kieconfig"
-	"servicestage.dev/operator/internal/controller/microserviceengine"
-	"servicestage.dev/operator/internal/dependency"
 	"servicestage.dev/operator/internal/inventory"
-	"servicestage.dev/operator/internal/reconciler"
+	"servicestage.dev/operator/test/inprocess"
 )
 
 const (
-	namespace = "team"
+	namespace = inprocess.Namespace
 	// resync is how often the loop looks at what is settled.
-	resync = 10 * time.Minute
+	resync = inprocess.Resync
 	// taskDuration is what a task of a cloud job takes, in virtual time.
 	taskDuration = time.Second
 )
 
 // object is an object of any kind.
-type object = reconciler.Object
+type object = inprocess.Object
 
 // virtual is the time of everything: nothing waits in earnest.
 type virtual struct {
@@ -154,7 +143,7 @@ type world struct {
 	server *httptest.Server
 	seed   int64
 	// api is the API server as users see it; what the loops see goes through faults.
-	api   client.WithWatch
+	api   *inprocess.API
 	kinds map[string]reconcile.Reconciler
 	queue []pending
 	seq   int
@@ -220,17 +209,11 @@ func newWorld(seed int64) (*world, error) {
 	w.server = httptest.NewUnstartedServer(w)
 	w.server.Config.SetKeepAlivesEnabled(false) // Go repeats some requests of kept connections by itself
 	w.server.Start()
-	scheme := runtime.NewScheme() // a small one: the fake client goes through all of it at every apply
-	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme)); err != nil {
+	root := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "root", UID: "root"}, Data: map[string][]byte{"password": []byte("Schedules-root-1")}}
+	var err error
+	if w.api, err = inprocess.NewAPI(w.server.URL, root); err != nil {
 		return nil, err
 	}
-	w.api = fake.NewClientBuilder().WithScheme(scheme).
-		WithStatusSubresource(
-			&v1alpha1.Environment{}, &v1alpha1.Application{}, &v1alpha1.Component{}, &v1alpha1.MicroserviceEngine{}, &v1alpha1.KieConfig{},
-			&v1alpha1.CloudAccount{},
-		).
-		WithIndex(&v1alpha1.KieConfig{}, kieconfig.PeersIndex, kieconfig.Peers).
-		WithObjects(w.account()...).Build()
 	return w, w.boot()
 }
 
@@ -241,70 +224,15 @@ func (w *world) close() {
 	w.sim.Close()
 }
 
-func (w *world) account() []client.Object {
-	url := v1alpha1.EndpointURL(w.server.URL)
-	a := &v1alpha1.CloudAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default", UID: "account", Generation: 1}}
-	a.Spec.Region, a.Spec.ProjectID = cloudsim.DefaultRegion, cloudsim.DefaultProjectID
-	a.Spec.Endpoints = &v1alpha1.Endpoints{IAM: url, ServiceStage: url, CSE: url, VPC: url}
-	a.Spec.RateLimit = &v1alpha1.RateLimit{RequestsPerSecond: 10000, Burst: 10000}
-	a.Spec.Credentials.SecretRef.Name = "keys"
-	a.Status.ObservedGeneration = 1
-	a.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAvailable, ObservedGeneration: 1}}
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "keys", UID: "keys"}, Data: map[string][]byte{
-		"accessKey": []byte(cloudsim.DefaultAccessKey), "secretKey": []byte(cloudsim.DefaultSecretKey),
-	}}
-	root := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "root", UID: "root"}, Data: map[string][]byte{"password": []byte("Schedules-root-1")}}
-	return []client.Object{a, secret, root}
-}
-
 // boot starts the loops anew: what a process keeps in memory is gone.
-func (w *world) boot() error {
+func (w *world) boot() (err error) {
 	w.end()
-	policy, err := endpoint.NewPolicy([]string{w.server.URL, cloudsim.DefaultEngineHost})
-	if err != nil {
-		return err
-	}
 	seen := interceptor.NewClient(w.api, w.interceptor())
-	metrics := cloudclient.NewMetrics(prometheus.NewRegistry())
-	pool := account.NewPool(&account.Builder{
-		Reader: w.api, Policy: policy, Metrics: metrics, Clock: w.clock,
-	})
-	a := &v1alpha1.CloudAccount{}
-	if err := w.api.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: "default"}, a); err != nil {
-		return err
-	}
-	_, version, err := pool.Rebuild(context.Background(), a)
-	if err != nil {
-		return err
-	}
-	pool.Accept(a, version)
-	accounts := account.NewResolver(w.api, pool)
-	environments, applications, components := environment.Definition(accounts, seen), application.Definition(accounts, seen, w.api), component.Definition(accounts, seen)
-	engines := microserviceengine.Definition(accounts, w.api)
 	w.items = w.inventory(seen)
-	configs := kieconfig.Definition(kieconfig.Options{
-		Accounts: accounts, Client: seen, Live: w.api, Policy: policy, Metrics: metrics, ListInterval: resync,
-		Clock: &ahead{virtual: w.clock}, ParallelWrites: 1,
-	}, w.items)
-	graph := dependency.NewGraph(seen)
-	for _, d := range []reconciler.Controller{environments, applications, components, engines, configs} {
-		if err := d.Declare(graph); err != nil {
-			return err
-		}
-	}
-	if w.kinds == nil {
-		if err := graph.Index(context.Background(), indexer{w.api}); err != nil {
-			return err
-		}
-	}
-	rt := reconciler.Runtime{
-		Client: seen, Live: w.api, Graph: graph, Accounts: pool, Metrics: silent{}, Recorder: silent{}, Clock: w.clock, ResyncInterval: resync,
-	}
-	w.kinds = map[string]reconcile.Reconciler{
-		"Environment": environments.Reconciler(rt), "Application": applications.Reconciler(rt), "Component": components.Reconciler(rt),
-		"MicroserviceEngine": engines.Reconciler(rt), "KieConfig": configs.Reconciler(rt),
-	}
-	return nil
+	w.kinds, err = inprocess.Process{
+		API: w.api, Seen: seen, Cloud: w.server.URL, Clock: w.clock, Items: w.items, Engines: &ahead{virtual: w.clock}, ParallelWrites: 1,
+	}.Loops(context.Background())
+	return err
 }
 
 // inventory returns one whose pollers run until the process ends.
@@ -335,38 +263,6 @@ func (w *world) rest() {
 		w.push("KieConfig", wake.key, max(0, wake.due.Sub(w.clock.Now())))
 	}
 	w.woken.wakes = nil
-}
-
-// indexer adds indexes to a fake client.
-type indexer struct{ api client.Client }
-
-func (i indexer) IndexField(_ context.Context, obj client.Object, field string, extract client.IndexerFunc) error {
-	return fake.AddIndex(i.api, obj, field, extract)
-}
-
-// silent takes metrics and events, and keeps none.
-type silent struct{}
-
-func (silent) Reconciled(string, string)                          {}
-func (silent) DriftRepaired(string, int)                          {}
-func (silent) OperationEnded(string, string, bool, time.Duration) {}
-func (silent) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {
-}
-
-// empty returns an object of a kind.
-func empty(kind string) object {
-	switch kind {
-	case "Environment":
-		return &v1alpha1.Environment{}
-	case "Application":
-		return &v1alpha1.Application{}
-	case "MicroserviceEngine":
-		return &v1alpha1.MicroserviceEngine{}
-	case "KieConfig":
-		return &v1alpha1.KieConfig{}
-	default:
-		return &v1alpha1.Component{}
-	}
 }
 
 func kindOf(o client.Object) string {
@@ -520,7 +416,7 @@ func (w *world) write(ctx context.Context, obj client.Object, patch client.Patch
 			lost = true
 		}
 	}
-	before := empty(kindOf(obj))
+	before := inprocess.New(kindOf(obj))
 	if err := w.api.Get(ctx, client.ObjectKeyFromObject(obj), before); err == nil {
 		w.past[pastKey(obj, client.ObjectKeyFromObject(obj))] = before
 		if err := refuseOther(before, obj, patch); err != nil {
