@@ -123,7 +123,7 @@ fmt: ## Format the code.
 
 .PHONY: test-schedules
 test-schedules: ## Random fault schedules and an outage, in virtual time.
-	@$(PROGRESS) "random schedules" hack/schedules.sh 300 1 $(TESTFLAGS)
+	@$(PROGRESS) "random schedules" hack/schedules.sh 300 1 -timeout 20m $(TESTFLAGS)
 
 .PHONY: test-faults
 test-faults: test-schedules ## The short run of the fault checks: crashes, lost replies, distorted events, random schedules.

@@ -86,7 +86,7 @@ func (t timers) NewTimer(d time.Duration) clock.Timer {
 	due := make(chan time.Time, 1)
 	return timer{Timer: t.virtual.AfterFunc(d, func() {
 		due <- t.virtual.Now()
-		t.quiet()
+		t.virtual.AfterFunc(0, t.quiet) // once the timers of other pollers that are due now have told them
 	}), due: due}
 }
 
