@@ -63,11 +63,11 @@ func TestSchedules(t *testing.T) {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range *runs {
 		group.Go(func() error {
-			w, err := run(*seed + int64(i))
+			w, err := watched(*seed + int64(i))
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				t.Errorf("seed %d: %v\n  again: go test ./test/faults/schedules -run TestSchedules -schedules 1 -seed %[1]d", *seed+int64(i), err)
+				t.Errorf("seed %d: %v\n%s", *seed+int64(i), err, again(*seed+int64(i)))
 			}
 			if done++; done%500 == 0 { // all of them take half an hour
 				t.Logf("%d of %d schedules from seed %d", done, *runs, *seed)
@@ -82,6 +82,21 @@ func TestSchedules(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("%d schedules from seed %d: %d passes, %d faults, %d crashes", *runs, *seed, passes, faults, crashes)
+}
+
+// hangs is far more than any schedule takes, by the machine's clock.
+const hangs = 10 * time.Minute
+
+// watched goes through one schedule. Where that never ends, the process does, with what all of it waits for.
+func watched(seed int64) (*world, error) {
+	watch := time.AfterFunc(hangs, func() { panic(fmt.Sprintf("seed %d hangs\n%s", seed, again(seed))) })
+	defer watch.Stop()
+	return run(seed)
+}
+
+// again says how to repeat a schedule.
+func again(seed int64) string {
+	return fmt.Sprintf("  again: go test ./test/faults/schedules -run TestSchedules -schedules 1 -seed %d", seed)
 }
 
 const (
