@@ -51,6 +51,8 @@ allow  internal/controller/environment/d.go       $ours/internal/reconciler
 allow  internal/controller/environment/e_test.go  $ours/internal/cloudsim
 allow  internal/controller/environment/f_test.go  $ours/test/rig
 deny   internal/controller/environment/g.go       $ours/test/rig
+allow  test/bench/plots/a.go               $ours/test/bench/figures
+deny   internal/test/a.go                  $ours/test/rig
 deny   internal/plan/a.go                  $ours/internal/cloudclient/servicestage
 deny   internal/plan/b.go                  $ours/internal/controller/environment
 deny   internal/plan/c.go                  $ours/internal/cli/kinds
