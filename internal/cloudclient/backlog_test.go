@@ -109,6 +109,25 @@ func TestABacklogUsesTheLimit(t *testing.T) {
 	}
 }
 
+// A limit per a few seconds is found within the first twenty, so well that 90 % of it are used from then on.
+func TestALimitIsFoundSoon(t *testing.T) {
+	for _, limit := range []StatedLimit{{"user", 100, 5 * time.Second}, {"user", 300, 10 * time.Second}, {"user", 100, 20 * time.Second}} {
+		t.Run(limit.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := &gateway{requests: limit.Requests, window: limit.Window}
+				backlog(t, NewLimiter(RateLimit{}, SystemClock()), g, 10, StatedLimit{})
+				time.Sleep(20 * time.Second)
+				g.since()
+				time.Sleep(time.Minute)
+				accepted, _ := g.since()
+				if used := float64(accepted) * limit.Window.Minutes() / float64(limit.Requests); used < 0.9 {
+					t.Errorf("%d calls in the minute after that, %.3f of the limit", accepted, used)
+				}
+			})
+		})
+	}
+}
+
 // A limit that is raised is found again, and one that is lowered is kept to.
 func TestALimitThatChangesIsFoundAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

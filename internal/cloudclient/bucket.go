@@ -83,9 +83,10 @@ func pinnedTo(stated StatedLimit, now time.Time) bucket {
 }
 
 const (
-	// usualHold is how long an endpoint is left alone after a 429 that states nothing. Once the window that it counts in is
-	// known it is a tenth of that, but leastHold. It doubles up to mostHold while nothing else comes.
-	usualHold, leastHold, mostHold = 2 * time.Second, 100 * time.Millisecond, time.Minute
+	// firstHold is how long an endpoint is left alone after a 429 that states nothing. Once the window that it counts in is
+	// known it is a thirtieth of that, from leastHold to longHold. It doubles up to mostHold while nothing else comes. What of it
+	// is left when the window ends is lost, and makes the limit look lower than it is.
+	firstHold, leastHold, longHold, mostHold = 500 * time.Millisecond, 200 * time.Millisecond, 2 * time.Second, time.Minute
 	// leastFound and mostFound bound the rate that is found, in requests per second.
 	leastFound, mostFound = 1.0 / 60, 1000
 	// least and most factors by which the rate is lowered.
@@ -163,9 +164,9 @@ func (a *adaptive) refused(now, sent time.Time, retryAfter time.Duration) time.D
 	}
 	hold := retryAfter
 	if hold <= 0 {
-		hold = usualHold
+		hold = firstHold
 		if a.window > 0 {
-			hold = min(hold, max(a.window/10, leastHold))
+			hold = min(max(a.window/30, leastHold), longHold)
 		}
 		hold = min(hold<<min(a.refusals-1, 10), mostHold)
 	}
