@@ -4,8 +4,11 @@
 package main
 
 import (
+	"math"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,6 +34,44 @@ func TestCount(t *testing.T) {
 	if diff := cmp.Diff(calls{Lists: 1, Looks: 2, Writes: 1, Refused: 1, Logins: 1}, got); diff != "" {
 		t.Errorf("counted (-want +got):\n%s", diff)
 	}
+}
+
+// Of lists that begin each 27 seconds two or three begin in a minute, and the figure is the same.
+func TestPagesPerInterval(t *testing.T) {
+	const operation, interval = "GET /v3/{project_id}/cas/environments", 30 * time.Second
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	page := func(after time.Duration, query string) rig.Call {
+		return rig.Call{Time: start.Add(after), Method: "GET", Path: operation, Operation: operation, Query: query, Status: 200}
+	}
+	tail := page(0, "limit=100&offset=99")
+	two := []rig.Call{tail, page(time.Second, "limit=100"), page(2*time.Second, "limit=100&offset=99"), page(28*time.Second, "limit=100&offset=0")}
+	three := append(slices.Clone(two), page(29*time.Second, "limit=100&offset=99"), page(55*time.Second, "limit=100"))
+	for name, log := range map[string][]rig.Call{"two begin": two, "three begin": three} {
+		if got, err := pagesPer(interval, log); err != nil || math.Abs(got-2*30.0/27) > 1e-9 {
+			t.Errorf("%s: %v pages, %v; want 2 each 27 seconds", name, got, err)
+		}
+	}
+	if got, err := pagesPer(interval, two[:3]); err == nil {
+		t.Errorf("one begins: %v pages, want an error", got)
+	}
+}
+
+func TestEachKeepsThePace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var at []time.Duration
+		lasts := map[string]time.Duration{"quick": time.Second, "slow": 5 * time.Second, "last": 0}
+		took, err := each(t.Context(), 2*time.Second, []string{"quick", "slow", "last"}, func(name string) (time.Time, error) {
+			at = append(at, time.Since(began))
+			return time.Now().Add(lasts[name]), pass(t.Context(), lasts[name])
+		})
+		if want := []time.Duration{0, 2 * time.Second, 7 * time.Second}; err != nil || !slices.Equal(at, want) {
+			t.Errorf("began at %v, %v; want %v", at, err, want)
+		}
+		if want := []time.Duration{time.Second, 5 * time.Second, 0}; !slices.Equal(took, want) {
+			t.Errorf("took %v, want %v", took, want)
+		}
+	})
 }
 
 func TestPerWindow(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -46,6 +47,45 @@ func count(log []rig.Call) calls {
 		}
 	}
 	return c
+}
+
+// isPage says whether a call brings a page of a list.
+func isPage(c rig.Call) bool { return count([]rig.Call{c}).Lists == 1 }
+
+// pagesPer returns how many list pages an interval takes, of a log that is two intervals long: of each collection the pages from
+// the beginning of its first list to that of its last one, by the time between the two. Just counted, they depend on how many lists
+// happen to begin in that time, since intervals vary.
+func pagesPer(interval time.Duration, log []rig.Call) (float64, error) {
+	starts, pages := map[string][]time.Time{}, map[string][]int{}
+	for _, c := range log {
+		if !isPage(c) {
+			continue
+		}
+		query, err := url.ParseQuery(c.Query)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", c, err)
+		}
+		if offset := query.Get("offset"); offset == "" || offset == "0" {
+			starts[c.Operation] = append(starts[c.Operation], c.Time)
+			pages[c.Operation] = append(pages[c.Operation], 0)
+		}
+		if of := pages[c.Operation]; len(of) > 0 {
+			of[len(of)-1]++
+		}
+	}
+	perInterval := 0.0
+	for operation, began := range starts {
+		last := len(began) - 1
+		if last == 0 {
+			return 0, fmt.Errorf("one list began only: %s", operation)
+		}
+		whole := 0
+		for _, n := range pages[operation][:last] {
+			whole += n
+		}
+		perInterval += float64(whole) * interval.Seconds() / began[last].Sub(began[0]).Seconds()
+	}
+	return perInterval, nil
 }
 
 // isLook says whether a GET is about one resource: its pattern ends with a parameter, or it lists what a filter selects.

@@ -191,9 +191,18 @@ func (s *scaled) rest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Intervals are jittered: a window of two can hold the lists of three.
-	pages := float64((s.n+99)/100 + len(s.kind.background(namespace)))
-	s.addAbove(pages, "P5", "list pages per interval", float64(c.Lists)/intervals, "calls", figures.Counted(1.5*pages))
+	log, err := s.sim.Calls(ctx)
+	if err != nil {
+		return err
+	}
+	listed, err := pagesPer(s.interval, log)
+	if err != nil {
+		return err
+	}
+	// Pages overlap by one object, and intervals are up to a tenth shorter.
+	others := float64(len(s.kind.background(namespace)))
+	pages, overlapping := others+float64((s.n+99)/100), others+float64(1+(max(0, s.n-100)+98)/99)
+	s.addAbove(pages, "P5", "list pages per interval", listed, "calls", figures.Counted(1.12*overlapping))
 	s.addAbove(0, "P5", "looks at single resources per interval", float64(c.Looks)/intervals, "calls", figures.Counted(0))
 	s.addAbove(0, "P6", "cloud writes at rest", float64(c.Writes), "calls", figures.Counted(0))
 	s.addAbove(0, "P6", "API server writes at rest", wrote.Objects, "writes", figures.Counted(0))
@@ -213,24 +222,23 @@ func (s *scaled) rest(ctx context.Context) error {
 	return nil
 }
 
-// newcomers measures how long a new object takes beside the settled ones.
+// newcomers measures how long a new object takes beside the settled ones. They come in the course of an interval, so that they
+// meet the lists as often as newcomers do.
 func (s *scaled) newcomers(ctx context.Context) error {
 	if err := s.sim.ResetCalls(ctx); err != nil {
 		return err
 	}
 	list := names("newcomer", s.samples)
 	created := map[string]time.Time{}
-	var toReady []time.Duration
-	for _, name := range list {
+	toReady, err := each(ctx, s.interval/time.Duration(s.samples), list, func(name string) (time.Time, error) {
 		created[name] = time.Now()
 		if err := s.api.Create(ctx, s.kind.object(namespace, name)); err != nil {
-			return err
+			return time.Time{}, err
 		}
-		ready, err := s.tracker.whenReady(ctx, key(namespace, name), 1)
-		if err != nil {
-			return err
-		}
-		toReady = append(toReady, ready.Sub(created[name]))
+		return s.tracker.whenReady(ctx, key(namespace, name), 1)
+	})
+	if err != nil {
+		return err
 	}
 	log, err := s.sim.Calls(ctx)
 	if err != nil {

@@ -218,9 +218,9 @@ func (w *world) awaitReady(ctx context.Context, namespace string, names []string
 	})
 }
 
-// createEach creates objects one after the other, and returns how long each took to be Ready.
-func (w *world) createEach(ctx context.Context, k kind, namespace string, names []string) ([]time.Duration, error) {
-	return each(names, func(name string) (time.Time, error) {
+// createEach creates objects one after the other, each so long after the one before, and returns how long each took to be Ready.
+func (w *world) createEach(ctx context.Context, k kind, namespace string, pace time.Duration, names []string) ([]time.Duration, error) {
+	return each(ctx, pace, names, func(name string) (time.Time, error) {
 		if err := w.api.Create(ctx, k.object(namespace, name)); err != nil {
 			return time.Time{}, err
 		}
@@ -230,7 +230,7 @@ func (w *world) createEach(ctx context.Context, k kind, namespace string, names 
 
 // editEach edits objects one after the other, and returns how long each took to be Ready again.
 func (w *world) editEach(ctx context.Context, k kind, namespace string, names []string) ([]time.Duration, error) {
-	return each(names, func(name string) (time.Time, error) {
+	return each(ctx, 0, names, func(name string) (time.Time, error) {
 		generation, err := w.edit(ctx, k, namespace, name, "edited")
 		if err != nil {
 			return time.Time{}, err
@@ -241,7 +241,7 @@ func (w *world) editEach(ctx context.Context, k kind, namespace string, names []
 
 // deleteEach deletes objects one after the other, and returns how long each took to be gone.
 func (w *world) deleteEach(ctx context.Context, k kind, namespace string, names []string) ([]time.Duration, error) {
-	return each(names, func(name string) (time.Time, error) {
+	return each(ctx, 0, names, func(name string) (time.Time, error) {
 		if err := w.api.Delete(ctx, k.object(namespace, name)); err != nil {
 			return time.Time{}, err
 		}
@@ -249,8 +249,9 @@ func (w *world) deleteEach(ctx context.Context, k kind, namespace string, names 
 	})
 }
 
-// each does something to objects one after the other, and returns how long each took until it was done.
-func each(names []string, do func(name string) (done time.Time, err error)) ([]time.Duration, error) {
+// each does something to objects one after the other, each so long after the one before but not before that is done, and returns
+// how long each took.
+func each(ctx context.Context, pace time.Duration, names []string, do func(name string) (done time.Time, err error)) ([]time.Duration, error) {
 	var took []time.Duration
 	for _, name := range names {
 		began := time.Now()
@@ -259,6 +260,9 @@ func each(names []string, do func(name string) (done time.Time, err error)) ([]t
 			return nil, err
 		}
 		took = append(took, done.Sub(began))
+		if err := pass(ctx, pace-time.Since(began)); err != nil {
+			return nil, err
+		}
 	}
 	return took, nil
 }
