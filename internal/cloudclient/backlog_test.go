@@ -302,6 +302,92 @@ func TestALookGetsThroughABacklogOfChanges(t *testing.T) {
 	})
 }
 
+// Edits, which look before they change something, take seconds at most amid thousands who create something, or look whether they
+// did, be the limit slow or quick.
+func TestAnEditGetsThroughABacklog(t *testing.T) {
+	for limit, most := range map[StatedLimit]time.Duration{
+		{"user", 10, 5 * time.Second}: 20 * time.Second, {"user", 100, 5 * time.Second}: 5 * time.Second, {"user", 1000, 5 * time.Second}: 10 * time.Second,
+	} {
+		t.Run(limit.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &storm{limiter: NewLimiter(RateLimit{}, SystemClock()), limit: limit, gateway: &gateway{requests: limit.Requests, window: limit.Window}}
+				s.create(t.Context(), 10*limit.Requests, 10)
+				time.Sleep(time.Minute) // the limit is found and stated
+				for range 50 {
+					began := time.Now()
+					s.repeat(t.Context(), func() error {
+						if err := s.call(t.Context(), look); err != nil {
+							return err
+						}
+						return s.call(t.Context(), turnOf("Update", http.MethodPut))
+					})
+					if took := time.Since(began); took > most {
+						t.Errorf("an edit took %s, want %s at most", took, most)
+					}
+				}
+			})
+		})
+	}
+}
+
+// storm is a backlog of one account.
+type storm struct {
+	limiter *Limiter
+	limit   StatedLimit
+	gateway *gateway
+}
+
+// create has objects created without end, by so many workers. Each fourth was sent away after it had begun, and looks first.
+func (s *storm) create(ctx context.Context, objects, workers int) {
+	slots := make(chan struct{}, workers)
+	create := turnOf("Create", http.MethodPost)
+	for i := range objects {
+		go func() {
+			for ctx.Err() == nil {
+				s.repeat(ctx, func() error {
+					select {
+					case slots <- struct{}{}:
+					case <-ctx.Done():
+						return nil
+					}
+					defer func() { <-slots }()
+					if i%4 == 0 {
+						if err := s.call(ctx, look); err != nil {
+							return err
+						}
+					}
+					if err := s.limiter.Vacant(create.operation); err != nil {
+						return err
+					}
+					_ = systemClock{}.Sleep(ctx, 5*time.Millisecond) // the claim is written
+					return s.call(ctx, create)
+				})
+			}
+		}()
+	}
+}
+
+// call makes a call that takes five milliseconds.
+func (s *storm) call(ctx context.Context, as turn) error {
+	if err := s.limiter.Wait(ctx, as); err != nil {
+		return err
+	}
+	sent := time.Now()
+	_ = systemClock{}.Sleep(ctx, 5*time.Millisecond)
+	if s.gateway.call() {
+		s.limiter.Accepted(sent)
+		return nil
+	}
+	return &clouderr.Error{Class: clouderr.Throttled, RetryAfter: s.limiter.Refused(sent, as.operation, 0, s.limit)}
+}
+
+// repeat does something again as long as it is sent away, when it is told to, but not within a second.
+func (s *storm) repeat(ctx context.Context, do func() error) {
+	for err := do(); err != nil && ctx.Err() == nil; err = do() {
+		_ = systemClock{}.Sleep(ctx, max(time.Second, clouderr.RetryAfter(err)))
+	}
+}
+
 func TestVacantTellsOfFullQueues(t *testing.T) {
 	clock := newFakeClock()
 	limiter := NewLimiter(RateLimit{RequestsPerSecond: 0.1, Burst: 1}, clock)

@@ -16,8 +16,8 @@ type bucket struct {
 	tokens      float64
 	// at is when tokens was counted. It lies in the future while nothing may be taken.
 	at time.Time
-	// promised is when the last one who was sent away may come back.
-	promised time.Time
+	// promised is when the last one of an urgency who was sent away may come back.
+	promised [urgencies]time.Time
 }
 
 // refill counts the tokens of now.
@@ -28,10 +28,13 @@ func (b *bucket) refill(now time.Time) {
 	}
 }
 
+// blocked is how long nothing may be taken.
+func (b *bucket) blocked(now time.Time) time.Duration { return max(0, b.at.Sub(now)) }
+
 // delay is how long it takes until there is a token beside those for the ones ahead.
 func (b *bucket) delay(now time.Time, ahead int) time.Duration {
 	b.refill(now)
-	blocked := max(0, b.at.Sub(now))
+	blocked := b.blocked(now)
 	missing := float64(1+ahead) - b.tokens
 	if missing <= 1e-9 { // what is left of dividing and multiplying
 		return blocked
@@ -47,17 +50,17 @@ const (
 	horizon = 30 * time.Second
 )
 
-// promise says when somebody whose turn is so far away is to come back, after those who were told so before. Of a bucket
-// that is slow, there is always somebody who is held for its next token.
-func (b *bucket) promise(now time.Time, delay time.Duration) time.Duration {
+// promise says when somebody whose turn is so far away is to come back, after those of this urgency who were told so before: an
+// edit is not behind a backlog. Of a bucket that is slow, there is always somebody who is held for its next token.
+func (b *bucket) promise(now time.Time, of urgency, delay time.Duration) time.Duration {
 	at := now.Add(delay)
-	if b.promised.After(at) {
-		at = b.promised
+	if b.promised[of].After(at) {
+		at = b.promised[of]
 	}
 	if at.Sub(now) > delay+horizon {
 		return delay + horizon/2 + rand.N(horizon/2) //nolint:gosec // jitter needs no secrecy
 	}
-	b.promised = at.Add(time.Duration(overbooked * float64(min(maxWait, time.Duration(float64(time.Second)/b.rate)))))
+	b.promised[of] = at.Add(time.Duration(overbooked * float64(min(maxWait, time.Duration(float64(time.Second)/b.rate)))))
 	return at.Sub(now)
 }
 

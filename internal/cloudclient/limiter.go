@@ -22,8 +22,8 @@ import (
 const (
 	// maxWait is how long a caller is held for its turn; whoever would wait longer is told when to come back.
 	maxWait = time.Second
-	// maxUrgent is how long a few are held that change something: what they looked at before used up the last token, and
-	// would use up the next one if they came back.
+	// maxUrgent is how long a few are held that change something, and one who looks before that: what they looked at before used up
+	// the last token, and would use up the next one if they came back.
 	maxUrgent = 7 * time.Second
 	// maxHeld is how many looks, and how many changes, are held for longer than briefly; whoever comes then is told when to
 	// come back. So a limit of one account does not hold up those who work for others.
@@ -56,8 +56,11 @@ const (
 	urgent urgency = iota
 	// ordinary are looks that somebody waits for.
 	ordinary
+	// beginning is who prepares a call that changes something.
+	beginning
 	// idle are looks that nobody waits for.
 	idle
+	urgencies
 )
 
 // turn is a call that waits until it may be sent.
@@ -137,7 +140,7 @@ func (l *Limiter) Wait(ctx context.Context, t turn) error {
 			return nil
 		}
 		deadline, bounded := ctx.Deadline()
-		if arrived && l.full(&t, delay) || bounded && time.Until(deadline) < delay {
+		if arrived && l.full(now, &t, delay) || bounded && time.Until(deadline) < delay {
 			return l.away(now, &t, delay)
 		}
 		if err := l.sleep(ctx, delay); err != nil {
@@ -152,30 +155,34 @@ func (l *Limiter) Wait(ctx context.Context, t turn) error {
 func (l *Limiter) Vacant(operation string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now, t := l.clock.Now(), turn{operation: operation, urgency: ordinary, number: l.numbers}
+	now, t := l.clock.Now(), turn{operation: operation, urgency: beginning, number: l.numbers}
 	delay := l.delay(now, &t)
-	if delay <= briefly {
-		return nil
-	}
-	if delay > maxWait || l.held(isChange) >= maxHeld || l.held(isLook) > 0 {
+	if delay > maxWait || delay > briefly && l.held(isChange) >= maxHeld || l.held(isLook) > 0 {
 		return l.away(now, &t, delay)
 	}
 	return nil
 }
 
 // full says whether a caller who has come, and whose turn is as far away as this, is not to be held.
-func (l *Limiter) full(t *turn, delay time.Duration) bool {
+func (l *Limiter) full(now time.Time, t *turn, delay time.Duration) bool {
 	switch {
 	case t.patient, delay <= briefly, t.urgency == urgent && delay <= maxWait:
 		return false
-	case delay > maxUrgent, t.urgency != urgent && delay > maxWait:
+	case delay > maxUrgent, t.urgency == idle && delay > maxWait:
 		return true
 	case t.urgency == urgent:
 		return l.held(isChange) > maxHeld // with itself
+	case t.urgency == ordinary && delay > maxWait:
+		return l.held(isLook) > 1 || l.blocked(now, t)
 	case t.urgency == ordinary:
 		return l.held(isLook) > maxHeld
 	}
 	return l.held(isAny) > maxHeld
+}
+
+// blocked says whether nothing that counts a caller's call may be sent, whatever waits.
+func (l *Limiter) blocked(now time.Time, t *turn) bool {
+	return slices.ContainsFunc(l.buckets(t), func(b taker) bool { return b.blocked(now) > 0 })
 }
 
 // held counts callers who wait and will not wait for ever.
@@ -198,7 +205,7 @@ func (l *Limiter) away(now time.Time, t *turn, delay time.Duration) error {
 	slowest := slices.MaxFunc(l.buckets(t), func(a, b taker) int { return cmp.Compare(a.delay(now, 0), b.delay(now, 0)) })
 	return &clouderr.Error{
 		Class: clouderr.Throttled, Message: "waiting for the rate limit of this endpoint",
-		RetryAfter: slowest.promise(now, delay),
+		RetryAfter: slowest.promise(now, t.urgency, delay),
 	}
 }
 
@@ -215,7 +222,7 @@ func (l *Limiter) delay(now time.Time, t *turn) time.Duration {
 	for _, b := range l.buckets(t) {
 		ahead := 0
 		for _, other := range l.waiting {
-			if other != t && other.before(t) && l.contends(now, other, b) {
+			if other != t && other.before(t) && l.contends(now, t, other, b) {
 				ahead++
 			}
 		}
@@ -224,13 +231,14 @@ func (l *Limiter) delay(now time.Time, t *turn) time.Duration {
 	return longest
 }
 
-// contends says whether a caller takes from a bucket and is kept from it by nothing else, such as a limit of its own.
-func (l *Limiter) contends(now time.Time, t *turn, b taker) bool {
-	takes := false
-	for _, its := range l.buckets(t) {
+// contends says whether another caller takes from a bucket that this one takes from, and is kept from it by nothing else, such as a
+// limit of its own. What keeps both is no such thing: this one is behind the other there, too.
+func (l *Limiter) contends(now time.Time, t, other *turn, b taker) bool {
+	own, takes := l.buckets(t), false
+	for _, its := range l.buckets(other) {
 		if its == b {
 			takes = true
-		} else if its.delay(now, 0) > 0 {
+		} else if !slices.Contains(own, its) && its.delay(now, 0) > 0 {
 			return false
 		}
 	}
@@ -239,10 +247,12 @@ func (l *Limiter) contends(now time.Time, t *turn, b taker) bool {
 
 // taker is what calls take from.
 type taker interface {
+	// blocked is how long nothing may be taken.
+	blocked(now time.Time) time.Duration
 	delay(now time.Time, ahead int) time.Duration
 	take(now time.Time)
-	// promise says when somebody whose turn is so far away is to come back.
-	promise(now time.Time, delay time.Duration) time.Duration
+	// promise says when somebody of an urgency whose turn is so far away is to come back.
+	promise(now time.Time, of urgency, delay time.Duration) time.Duration
 }
 
 // buckets are those that a call takes from. What was stated long ago is forgotten.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
@@ -40,8 +41,9 @@ func TestLimiterDoesNotHoldCallersForLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A caller that is sent away takes nothing; the next one is to come somewhat later.
+	poll := turn{operation: "Get", urgency: idle}
 	for _, want := range []time.Duration{2 * time.Second, 2500 * time.Millisecond, 3 * time.Second} {
-		err := limiter.Wait(t.Context(), look)
+		err := limiter.Wait(t.Context(), poll)
 		if !clouderr.Is(err, clouderr.Throttled) || clouderr.RetryAfter(err) != want {
 			t.Fatalf("Wait = %v, want Throttled for %v", err, want)
 		}
@@ -50,9 +52,37 @@ func TestLimiterDoesNotHoldCallersForLong(t *testing.T) {
 		t.Errorf("slept %v, want not at all", got)
 	}
 	clock.advance(time.Second)
-	if err := limiter.Wait(t.Context(), look); err != nil {
+	if err := limiter.Wait(t.Context(), poll); err != nil {
 		t.Errorf("Wait a second before the turn = %v, want nil", err)
 	}
+}
+
+// Of the looks that somebody waits for, one is held under a limit that is so slow, unless the endpoint is left alone.
+func TestLimiterHoldsOneLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewLimiter(RateLimit{RequestsPerSecond: 0.5, Burst: 1}, SystemClock())
+		wait := func() time.Duration {
+			err := limiter.Wait(t.Context(), look)
+			if err != nil && !clouderr.Is(err, clouderr.Throttled) {
+				t.Error(err)
+			}
+			return clouderr.RetryAfter(err)
+		}
+		wait()
+		held := make(chan time.Duration, 1)
+		go func() { held <- wait() }()
+		synctest.Wait()
+		if got := wait(); got != 4*time.Second {
+			t.Errorf("the second is to come back in %v, want 4s", got)
+		}
+		if got := <-held; got != 0 {
+			t.Errorf("the first is to come back in %v, want to be held", got)
+		}
+		limiter.Refused(time.Now(), look.operation, 5*time.Second, StatedLimit{})
+		if got := wait(); got != 5*time.Second {
+			t.Errorf("one who comes after a refusal is to come back in %v, want 5s", got)
+		}
+	})
 }
 
 func TestLimiterMindsTheContext(t *testing.T) {

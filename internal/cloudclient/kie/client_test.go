@@ -157,7 +157,7 @@ func TestErrorClasses(t *testing.T) {
 }
 
 func TestAThrottledEngineIsLeftAlone(t *testing.T) {
-	engine, client := openEngine(t, reply(429, ""))
+	engine, client := openEngine(t, reply(429, "", "Retry-After: 60"))
 	for range 5 {
 		if _, err := client.Get(t.Context(), "i1"); !clouderr.Is(err, clouderr.Throttled) {
 			t.Errorf("%v, want class Throttled", err)
