@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// maxWait is how long a caller is held for its turn; whoever would wait longer is told when to come back.
+	// maxWait is how long a caller is held for its turn; most who would wait longer are told when to come back.
 	maxWait = time.Second
 	// maxUrgent is how long a few are held that change something, and one who looks before that: what they looked at before used up
 	// the last token, and would use up the next one if they came back.
@@ -120,8 +120,8 @@ func NewLimiter(limit RateLimit, clock Clock) *Limiter {
 	return &Limiter{clock: clock, changed: func() {}, found: newAdaptive(limit, clock.Now()), stated: map[string]*pinned{}}
 }
 
-// Wait returns nil when the caller may send one request. Where its turn is more than a second away, or after the
-// context's deadline, or others are held already, it returns at once with an error of class Throttled whose RetryAfter
+// Wait returns nil when the caller may send one request. Where its turn is more than a second away, seven of a few, or after
+// the context's deadline, or others are held already, it returns at once with an error of class Throttled whose RetryAfter
 // says when to come back.
 func (l *Limiter) Wait(ctx context.Context, t turn) error {
 	l.mu.Lock()
