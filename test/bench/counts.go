@@ -56,7 +56,12 @@ func isPage(c rig.Call) bool { return count([]rig.Call{c}).Lists == 1 }
 // the beginning of its first list to that of its last one, by the time between the two. Just counted, they depend on how many lists
 // happen to begin in that time, since intervals vary.
 func pagesPer(interval time.Duration, log []rig.Call) (float64, error) {
-	starts, pages := map[string][]time.Time{}, map[string][]int{}
+	// whole are the pages of the lists that were over when the last one began.
+	type lists struct {
+		first, last  time.Time
+		pages, whole int
+	}
+	collections := map[string]*lists{}
 	for _, c := range log {
 		if !isPage(c) {
 			continue
@@ -65,25 +70,25 @@ func pagesPer(interval time.Duration, log []rig.Call) (float64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", c, err)
 		}
-		if offset := query.Get("offset"); offset == "" || offset == "0" {
-			starts[c.Operation] = append(starts[c.Operation], c.Time)
-			pages[c.Operation] = append(pages[c.Operation], 0)
+		offset, of := query.Get("offset"), collections[c.Operation]
+		begins := offset == "" || offset == "0"
+		switch {
+		case of == nil && !begins: // the rest of a list that began before
+			continue
+		case of == nil:
+			of = &lists{first: c.Time, last: c.Time}
+			collections[c.Operation] = of
+		case begins:
+			of.last, of.whole = c.Time, of.pages
 		}
-		if of := pages[c.Operation]; len(of) > 0 {
-			of[len(of)-1]++
-		}
+		of.pages++
 	}
 	perInterval := 0.0
-	for operation, began := range starts {
-		last := len(began) - 1
-		if last == 0 {
+	for operation, of := range collections {
+		if of.last.Equal(of.first) {
 			return 0, fmt.Errorf("one list began only: %s", operation)
 		}
-		whole := 0
-		for _, n := range pages[operation][:last] {
-			whole += n
-		}
-		perInterval += float64(whole) * interval.Seconds() / began[last].Sub(began[0]).Seconds()
+		perInterval += float64(of.whole) * interval.Seconds() / of.last.Sub(of.first).Seconds()
 	}
 	return perInterval, nil
 }
