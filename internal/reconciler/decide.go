@@ -36,10 +36,19 @@ func freshFor(obj Object, inputs string, defaultInterval time.Duration, now time
 func purposeOf(obj Object) external.Purpose {
 	status := obj.CommonStatus()
 	request := obj.GetAnnotations()[v1alpha1.ReconcileRequestedAtAnnotation]
-	if status.ObservedGeneration != obj.GetGeneration() || status.ID == "" || request != "" && request != status.LastHandledReconcileAt {
+	asked := request != "" && request != status.LastHandledReconcileAt
+	if status.ObservedGeneration != obj.GetGeneration() || status.ID == "" || asked || putOff(obj) {
 		return external.ForSync
 	}
 	return external.ForPoll
+}
+
+// putOff says whether the spec could not be carried out yet, and nobody need act for it to be. While the cloud runs an operation,
+// nothing is put off: how it goes on is polled.
+func putOff(obj Object) bool {
+	status := obj.CommonStatus()
+	return status.Operation == nil && !syncedOrObserved(obj) &&
+		!conditions.IsTrue(status.Conditions, v1alpha1.ConditionReady) && !conditions.IsTrue(status.Conditions, v1alpha1.ConditionStalled)
 }
 
 // syncedOrObserved says whether the last comparison ended as the policy wants it to: under Observe, drift is an answer.

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"servicestage.dev/operator/api/v1alpha1"
+	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/conditions"
 	"servicestage.dev/operator/internal/external"
 )
@@ -136,12 +137,16 @@ func TestSpread(t *testing.T) {
 }
 
 func TestPurposeOf(t *testing.T) {
-	settled := func(change func(*v1alpha1.Environment)) *v1alpha1.Environment {
-		e := &v1alpha1.Environment{}
-		e.Generation, e.Status.ObservedGeneration, e.Status.ID = 2, 2, "id-1"
+	reconciled := func(change func(*v1alpha1.Environment)) *v1alpha1.Environment {
+		e := settledObject(0)
+		e.Status.ID = "id-1"
 		change(e)
 		return e
 	}
+	ended := func(o outcome) func(*v1alpha1.Environment) {
+		return func(e *v1alpha1.Environment) { state(e, o, "inputs", metav1.Time{}) }
+	}
+	later := clouderr.New(clouderr.Throttled, "later")
 	for _, tc := range []struct {
 		name   string
 		change func(*v1alpha1.Environment)
@@ -149,13 +154,26 @@ func TestPurposeOf(t *testing.T) {
 	}{
 		{"nothing new", func(*v1alpha1.Environment) {}, external.ForPoll},
 		{"a job runs", func(e *v1alpha1.Environment) { e.Status.Operation = &v1alpha1.Operation{ID: "job"} }, external.ForPoll},
-		{"a new spec", func(e *v1alpha1.Environment) { e.Generation = 3 }, external.ForSync},
+		{"a new spec", func(e *v1alpha1.Environment) { e.Generation++ }, external.ForSync},
 		{"not created yet", func(e *v1alpha1.Environment) { e.Status.ID = "" }, external.ForSync},
+		{"put off", ended(failed(failure{err: later})), external.ForSync},
+		{"put off while an operation runs", func(e *v1alpha1.Environment) {
+			e.Status.Operation = &v1alpha1.Operation{ID: "job"}
+			ended(failed(failure{err: later}))(e)
+		}, external.ForPoll},
+		{"waited for what it refers to", ended(waiting(&external.WaitError{Cause: external.WaitForReference})), external.ForSync},
+		{"a look at what was well failed", ended(failed(failure{err: later, looking: true})), external.ForPoll},
+		{"refused", ended(failed(failure{err: clouderr.New(clouderr.Quota, "too many")})), external.ForPoll},
+		{"a rollout goes on", ended(settled(external.Health{State: external.Progressing}, false, time.Hour)), external.ForPoll},
+		{"drift is left, and it is unhealthy", func(e *v1alpha1.Environment) {
+			e.Spec.ManagementPolicy, e.Status.Drift = v1alpha1.ManagementPolicyObserve, []string{"spec.name"}
+			ended(drifted(external.Health{State: external.Unhealthy}, e.Status.Drift, time.Hour))(e)
+		}, external.ForPoll},
 		{"asked", func(e *v1alpha1.Environment) {
 			e.Annotations = map[string]string{v1alpha1.ReconcileRequestedAtAnnotation: "now"}
 		}, external.ForSync},
 	} {
-		if got := purposeOf(settled(tc.change)); got != tc.want {
+		if got := purposeOf(reconciled(tc.change)); got != tc.want {
 			t.Errorf("%s: purpose %d, want %d", tc.name, got, tc.want)
 		}
 	}

@@ -6,6 +6,7 @@ package reconciler
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,6 +201,28 @@ func TestFailedLookAtAnUnknownSpecIsNotReady(t *testing.T) {
 	w.cloud.get = func(string) (*thing, error) { return nil, clouderr.New(clouderr.Transient, "down") }
 	w.pass()
 	w.says("Ready=False/CloudUnavailable", "Synced=False/CloudUnavailable", "Reconciling=True/CloudUnavailable")
+}
+
+// An edit whose look was sent away is waited for still: its next look must not be one that nobody waits for, which everybody
+// goes before.
+func TestWhatWasPutOffIsStillWaitedFor(t *testing.T) {
+	w := newSettledWorld(t, described("before"))
+	var purposes []external.Purpose
+	w.cloud.bind = func(p external.Purpose) error {
+		purposes = append(purposes, p)
+		return nil
+	}
+	w.edit(described("after"))
+	w.cloud.get = func(string) (*thing, error) { return nil, clouderr.New(clouderr.Throttled, "later") }
+	w.pass()
+	w.says("Ready=False/Throttled", "Synced=False/Throttled", "Reconciling=True/Throttled")
+	w.cloud.get = nil
+	w.pass()
+	w.called("get id-1", "get id-1", "update id-1 spec.description")
+	w.says("Ready=True/Available", "Synced=True/UpToDate")
+	if want := []external.Purpose{external.ForSync, external.ForSync}; !slices.Equal(purposes, want) {
+		t.Errorf("purposes %d, want %d", purposes, want)
+	}
 }
 
 func TestCreateFails(t *testing.T) {

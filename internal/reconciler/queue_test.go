@@ -25,8 +25,8 @@ func TestUsersComeBeforePolls(t *testing.T) {
 	queue := priorityqueue.New[reconcile.Request]("test")
 	defer queue.ShutDown()
 	named := func(name string, change func(*v1alpha1.Environment)) *v1alpha1.Environment {
-		e := &v1alpha1.Environment{}
-		e.Namespace, e.Name, e.Generation, e.Status.ObservedGeneration, e.Status.ID = "team", name, 2, 2, "id"
+		e := settledObject(0)
+		e.Namespace, e.Name, e.Status.ID = "team", name, "id"
 		change(e)
 		return e
 	}
