@@ -94,6 +94,9 @@ const (
 	leastFound, mostFound = 1.0 / 60, 1000
 	// least and most factors by which the rate is lowered.
 	sharply, gently = 0.5, 0.93
+	// climbed is the least one where nothing was refused for long, and for more than a window: the rate climbs by a quarter in
+	// each at most, so that the mean of the window in which the limit was met is no lower. That of the whole climb is.
+	climbed = 0.89
 	// unmet is the time in which the rate is doubled, or so, while no limit was met.
 	unmet = 10 * time.Second
 	// atRest is how long nothing is sent where the calls before say nothing of the limit.
@@ -198,11 +201,15 @@ func (a *adaptive) accepted(now, sent time.Time) bool {
 // lower sets the rate to what the endpoint accepted.
 func (a *adaptive) lower(now, sent time.Time) {
 	took := sent.Sub(a.since)
+	least := sharply
+	if a.window > 0 && took > max(a.window*3/2, atRest) {
+		least = climbed
+	}
 	if a.window == 0 || took < a.window {
 		a.window = took
 	}
 	found := float64(a.answered) / took.Seconds()
-	found = max(leastFound, a.rate*sharply, min(a.rate*gently, found))
+	found = max(leastFound, a.rate*least, min(a.rate*gently, found))
 	a.sure = a.ceiling > 0 && found > a.ceiling/probing && found < a.ceiling*probing
 	a.ceiling = found / gently
 	a.since, a.answered, a.refusals = sent, 1, 0
