@@ -122,10 +122,11 @@ func NewLimiter(limit RateLimit, clock Clock) *Limiter {
 
 // Wait returns nil when the caller may send one request. Where its turn is more than a second away, seven of a few, or after
 // the context's deadline, or others are held already, it returns at once with an error of class Throttled whose RetryAfter
-// says when to come back.
+// says when to come back, and later, where so many come who go before that it would take seven seconds in all.
 func (l *Limiter) Wait(ctx context.Context, t turn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	came := l.clock.Now()
 	t.number = l.numbers
 	l.numbers++
 	l.waiting = append(l.waiting, &t)
@@ -140,7 +141,8 @@ func (l *Limiter) Wait(ctx context.Context, t turn) error {
 			return nil
 		}
 		deadline, bounded := ctx.Deadline()
-		if arrived && l.full(now, &t, delay) || bounded && time.Until(deadline) < delay {
+		receded := !t.patient && now.Add(delay).Sub(came) > maxUrgent // others came who go before
+		if arrived && l.full(now, &t, delay) || receded || bounded && time.Until(deadline) < delay {
 			return l.away(now, &t, delay)
 		}
 		if err := l.sleep(ctx, delay); err != nil {

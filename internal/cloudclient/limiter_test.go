@@ -189,3 +189,28 @@ func TestParseStated(t *testing.T) {
 		}
 	}
 }
+
+// A worker that looks is not held for as long as others come who go before.
+func TestALookIsNotHeldThroughAStormOfChanges(t *testing.T) {
+	for name, as := range map[string]turn{"look": look, "poll": {operation: "Get", urgency: idle}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				limiter := NewLimiter(RateLimit{RequestsPerSecond: 10, Burst: 1}, SystemClock())
+				for range maxHeld - 1 {
+					go func() {
+						for limiter.Wait(t.Context(), turnOf("Delete", http.MethodDelete)) == nil {
+						}
+					}()
+				}
+				time.Sleep(time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				began := time.Now()
+				err := limiter.Wait(ctx, as)
+				if took := time.Since(began); !clouderr.Is(err, clouderr.Throttled) || took < maxWait || took > maxUrgent {
+					t.Errorf("Wait = %v after %s, want Throttled after %s at most", err, took, maxUrgent)
+				}
+			})
+		})
+	}
+}
