@@ -156,7 +156,7 @@ BENCHDOCS := cd test/bench/plots && go run -buildvcs=false . ../../../bin/bench.
 # The figures that are committed are compared with, and replaced only where none is worse and nothing failed. An interrupted
 # run is gone on with by BENCHFLAGS="-continue bin/bench.json".
 .PHONY: bench
-bench: ## Measure everything, five runs, up to 10,000 objects, and compare with docs/benchmarks.json; writes docs. Takes three hours.
+bench: ## Measure everything, five runs, up to 10,000 objects, and compare with docs/benchmarks.json; writes docs. Takes two hours.
 	@assets=$$(hack/controlplane/assets.sh) && KUBEBUILDER_ASSETS=$$assets go run -buildvcs=false ./test/bench \
 	  $(if $(wildcard docs/benchmarks.json),-against docs/benchmarks.json) $(BENCHFLAGS)
 	@$(BENCHDOCS)

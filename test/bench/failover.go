@@ -25,7 +25,7 @@ func (b *bench) failover(ctx context.Context) (err error) {
 		return err
 	}
 	const name = "watched"
-	if _, err := w.createEach(ctx, environments, namespace, 0, names(name, 1)); err != nil {
+	if _, err := w.createEach(ctx, namespace, 0, names(name, 1)); err != nil {
 		return err
 	}
 	for i, way := range []struct {

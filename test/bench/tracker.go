@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"servicestage.dev/operator/api/v1alpha1"
-	"servicestage.dev/operator/internal/manager"
 )
 
 // tracker watches objects and notes when each is Ready in which generation, and when it is gone. It knows them by their
@@ -39,14 +38,14 @@ type sighting struct {
 }
 
 func newTracker(config *rest.Config) (*tracker, error) {
-	c, err := cache.New(config, cache.Options{Scheme: manager.Scheme(), DefaultTransform: cache.TransformStripManagedFields()})
+	c, err := cache.New(config, cache.Options{Scheme: newScheme(), DefaultTransform: cache.TransformStripManagedFields()})
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &tracker{cancel: cancel, done: make(chan error, 1), seen: map[string]sighting{}, moved: make(chan struct{})}
 	go func() { t.done <- c.Start(ctx) }()
-	for _, o := range []object{&v1alpha1.Environment{}, &v1alpha1.Application{}, &v1alpha1.Component{}} {
+	for _, o := range []object{&v1alpha1.Environment{}, &v1alpha1.Application{}, &v1alpha1.Component{}, &bare{}} {
 		informer, err := c.GetInformer(ctx, o)
 		if err == nil {
 			_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{

@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
-	"servicestage.dev/operator/internal/manager"
 	"servicestage.dev/operator/test/rig"
 )
 
@@ -74,10 +73,13 @@ func newWorld(ctx context.Context, bin string, seed int64, args ...string) (_ *w
 		return nil, err
 	}
 	w.stack.Push(w.sim.Stop)
-	if w.api, err = client.New(w.plane.Config, client.Options{Scheme: manager.Scheme()}); err != nil {
+	if w.api, err = client.New(w.plane.Config, client.Options{Scheme: newScheme()}); err != nil {
 		return nil, err
 	}
 	if err := rig.InstallOperator(ctx, w.api); err != nil {
+		return nil, err
+	}
+	if err := installBare(w.plane.Config); err != nil {
 		return nil, err
 	}
 	if w.kubeconfig, err = w.plane.ServiceAccountKubeconfig(ctx, rig.OperatorNamespace, rig.OperatorServiceAccount); err != nil {
@@ -218,14 +220,30 @@ func (w *world) awaitReady(ctx context.Context, namespace string, names []string
 	})
 }
 
-// createEach creates objects one after the other, each so long after the one before, and returns how long each took to be Ready.
-func (w *world) createEach(ctx context.Context, k kind, namespace string, pace time.Duration, names []string) ([]time.Duration, error) {
-	return each(ctx, pace, names, func(name string) (time.Time, error) {
-		if err := w.api.Create(ctx, k.object(namespace, name)); err != nil {
+// newcomers are objects that were created one after the other: when each was, how long it took to be Ready, and how long the
+// API server took for a bare one right after it.
+type newcomers struct {
+	created     map[string]time.Time
+	ready, bare []time.Duration
+}
+
+// createEach creates Environments one after the other, each so long after the one before.
+func (w *world) createEach(ctx context.Context, namespace string, pace time.Duration, names []string) (_ newcomers, err error) {
+	n := newcomers{created: map[string]time.Time{}}
+	n.ready, err = each(ctx, pace, names, func(name string) (time.Time, error) {
+		n.created[name] = time.Now()
+		if err := w.api.Create(ctx, environment(namespace, name)); err != nil {
 			return time.Time{}, err
 		}
-		return w.tracker.whenReady(ctx, key(namespace, name), 1)
+		ready, err := w.tracker.whenReady(ctx, key(namespace, name), 1)
+		if err != nil {
+			return time.Time{}, err
+		}
+		took, err := w.createBare(ctx, namespace, "bare-"+name)
+		n.bare = append(n.bare, took)
+		return ready, err
 	})
+	return n, err
 }
 
 // editEach edits objects one after the other, and returns how long each took to be Ready again.

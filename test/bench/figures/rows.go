@@ -14,9 +14,10 @@ type Row struct {
 	// Figure of the first run.
 	Figure
 	Mean, Least, Most float64
-	// MeanFloor is that of the runs, and 0 without a floor.
-	MeanFloor float64
-	Runs      int
+	Runs              int
+	// MeanFloor is that of the runs which have a floor, Floors of them, and Above is the mean of what they measured.
+	MeanFloor, Above float64
+	Floors           int
 }
 
 // Rows sums figures up, by metric and in the order in which things were measured first.
@@ -34,13 +35,18 @@ func Rows(list []Figure) []Row {
 }
 
 func (r *Row) add(f Figure) {
-	before := float64(r.Runs)
+	r.Mean = meanWith(r.Mean, r.Runs, f.Value)
 	r.Runs++
-	r.Mean = (r.Mean*before + f.Value) / (before + 1)
 	if f.Floor != nil {
-		r.MeanFloor = (r.MeanFloor*before + *f.Floor) / (before + 1)
+		r.MeanFloor, r.Above = meanWith(r.MeanFloor, r.Floors, *f.Floor), meanWith(r.Above, r.Floors, f.Value)
+		r.Floors++
 	}
 	r.Least, r.Most = min(r.Least, f.Value), max(r.Most, f.Value)
+}
+
+// meanWith returns the mean of n values, whose mean is known, and one more.
+func meanWith(mean float64, n int, v float64) float64 {
+	return (mean*float64(n) + v) / float64(n+1)
 }
 
 // Columns of the table that rows are shown in.
@@ -54,11 +60,11 @@ func (r Row) Cells() []string {
 	if r.N > 0 {
 		objects = fmt.Sprint(r.N)
 	}
-	if r.Floor != nil {
+	if r.Floors > 0 {
 		floor = short(r.MeanFloor)
 	}
 	if r.MeanFloor > 0 {
-		ratio = fmt.Sprintf("%.2f", r.Mean/r.MeanFloor)
+		ratio = fmt.Sprintf("%.2f", r.Above/r.MeanFloor)
 	}
 	if wanted := r.Want.String(); wanted != "" {
 		kept = map[bool]string{true: "yes", false: "NO"}[r.Want.Keeps(r.Mean)]
