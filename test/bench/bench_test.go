@@ -4,7 +4,10 @@
 package main
 
 import (
+	"fmt"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/test/bench/figures"
@@ -182,5 +186,21 @@ func TestTrackerNotesWhenAnObjectIsReady(t *testing.T) {
 		if n, _ := tracked.ready("ns", []string{"a", "b"}); n != 1 {
 			t.Errorf("%s: %d of the objects are Ready, want 1", k.name, n)
 		}
+	}
+}
+
+// The second write is counted only once its watchers have been told, which is when measurements begin.
+func TestWritesAreReadOnceTheyAreCounted(t *testing.T) {
+	counted := []int{1, 2, 2, 3}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "# TYPE apiserver_request_total counter\napiserver_request_total{group=%q,resource=\"environments\",verb=\"PATCH\"} %d\n",
+			v1alpha1.GroupVersion.Group, counted[0])
+		counted = counted[1:]
+	}))
+	defer server.Close()
+	w := &world{plane: &rig.ControlPlane{Config: &rest.Config{Host: server.URL}}}
+	got, err := w.apiWrites(t.Context())
+	if want := (apiWrites{Objects: 2}); err != nil || got != want {
+		t.Errorf("read %+v, %v; want %+v", got, err, want)
 	}
 }

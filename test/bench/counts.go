@@ -117,8 +117,22 @@ func (a apiWrites) minus(b apiWrites) apiWrites {
 	return apiWrites{Objects: a.Objects - b.Objects, Events: a.Events - b.Events}
 }
 
-// apiWrites reads the API server's own metrics.
-func (w *world) apiWrites(ctx context.Context) (apiWrites, error) {
+// apiWrites reads what the API server has counted, until two looks agree: it counts a request only after it has told those who
+// watch what came of it.
+func (w *world) apiWrites(ctx context.Context) (counted apiWrites, err error) {
+	looks := 0
+	err = until(ctx, "the API server has counted its writes", func(ctx context.Context) (bool, error) {
+		now, err := w.countedWrites(ctx)
+		looks++
+		settled := looks > 1 && now == counted
+		counted = now
+		return settled, err
+	})
+	return counted, err
+}
+
+// countedWrites reads the API server's own metrics.
+func (w *world) countedWrites(ctx context.Context) (apiWrites, error) {
 	c, err := rest.HTTPClientFor(w.plane.Config)
 	if err != nil {
 		return apiWrites{}, err
