@@ -94,9 +94,10 @@ const (
 	leastFound, mostFound = 1.0 / 60, 1000
 	// least and most factors by which the rate is lowered.
 	sharply, gently = 0.5, 0.93
-	// climbed is the least one where nothing was refused for long, and for more than a window: the rate climbs by a quarter in
+	// climbed is the least one where nothing was refused for longAscent, and for more than a window: the rate climbs by a quarter in
 	// each at most, so that the mean of the window in which the limit was met is no lower. That of the whole climb is.
-	climbed = 0.89
+	climbed    = 0.89
+	longAscent = 10 * time.Second
 	// unmet is the time in which the rate is doubled, or so, while no limit was met.
 	unmet = 10 * time.Second
 	// atRest is how long nothing is sent where the calls before say nothing of the limit.
@@ -202,7 +203,7 @@ func (a *adaptive) accepted(now, sent time.Time) bool {
 func (a *adaptive) lower(now, sent time.Time) {
 	took := sent.Sub(a.since)
 	least := sharply
-	if a.window > 0 && took > max(a.window*3/2, atRest) {
+	if a.window > 0 && took > max(a.window*3/2, longAscent) {
 		least = climbed
 	}
 	if a.window == 0 || took < a.window {

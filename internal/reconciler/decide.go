@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
 	"servicestage.dev/operator/internal/conditions"
@@ -22,10 +23,8 @@ func freshFor(obj Object, inputs string, defaultInterval time.Duration, now time
 		status.LastSyncTime != nil &&
 		conditions.IsTrue(status.Conditions, v1alpha1.ConditionReady) &&
 		syncedOrObserved(obj)
-	request := obj.GetAnnotations()[v1alpha1.ReconcileRequestedAtAnnotation]
-	asked := request != "" && request != status.LastHandledReconcileAt
 	resumed := conditions.IsTrue(status.Conditions, v1alpha1.ConditionPaused)
-	if !settled || asked || resumed || status.ObservedInputs != inputs {
+	if !settled || LookRequested(obj, status.LastHandledReconcileAt) || resumed || status.ObservedInputs != inputs {
 		return 0
 	}
 	due := status.LastSyncTime.Add(resyncAfter(obj, defaultInterval))
@@ -35,12 +34,16 @@ func freshFor(obj Object, inputs string, defaultInterval time.Duration, now time
 // purposeOf says whether somebody waits for a pass: the spec is new, or was not carried out yet, or a look was asked for.
 func purposeOf(obj Object) external.Purpose {
 	status := obj.CommonStatus()
-	request := obj.GetAnnotations()[v1alpha1.ReconcileRequestedAtAnnotation]
-	asked := request != "" && request != status.LastHandledReconcileAt
-	if status.ObservedGeneration != obj.GetGeneration() || status.ID == "" || asked || putOff(obj) {
+	if status.ObservedGeneration != obj.GetGeneration() || status.ID == "" || LookRequested(obj, status.LastHandledReconcileAt) || putOff(obj) {
 		return external.ForSync
 	}
 	return external.ForPoll
+}
+
+// LookRequested says whether the annotation of an object asks for a look besides the one that was handled last.
+func LookRequested(obj client.Object, handled string) bool {
+	request := obj.GetAnnotations()[v1alpha1.ReconcileRequestedAtAnnotation]
+	return request != "" && request != handled
 }
 
 // putOff says whether the spec could not be carried out yet, and nobody need act for it to be. While the cloud runs an operation,

@@ -15,6 +15,7 @@ import (
 	"servicestage.dev/operator/internal/account"
 	"servicestage.dev/operator/internal/cloudclient/clouderr"
 	"servicestage.dev/operator/internal/conditions"
+	"servicestage.dev/operator/internal/reconciler"
 )
 
 const (
@@ -56,13 +57,7 @@ func (v verdict) next() time.Duration {
 func verified(obj account.Object, version string) bool {
 	status := obj.AccountStatus()
 	return status.CredentialsVersion == version && status.ObservedGeneration == obj.GetGeneration() &&
-		conditions.IsTrue(status.Conditions, v1alpha1.ConditionReady) && !asked(obj)
-}
-
-// asked says whether the user asked for a try.
-func asked(obj account.Object) bool {
-	request := obj.GetAnnotations()[v1alpha1.ReconcileRequestedAtAnnotation]
-	return request != "" && request != obj.AccountStatus().LastHandledReconcileAt
+		conditions.IsTrue(status.Conditions, v1alpha1.ConditionReady) && !reconciler.LookRequested(obj, status.LastHandledReconcileAt)
 }
 
 func accepted(project, version string) verdict {

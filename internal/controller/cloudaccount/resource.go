@@ -89,7 +89,7 @@ func (r *accountReconciler[A]) try(ctx context.Context, obj A) (verdict, error) 
 		r.Pool.Accept(obj, version)
 		return accepted(obj.AccountStatus().ProjectID, version), nil
 	}
-	if refused != nil && !r.tries.due(key, version) && !asked(obj) {
+	if refused != nil && !r.tries.due(key, version) && !reconciler.LookRequested(obj, obj.AccountStatus().LastHandledReconcileAt) {
 		return tried(obj, refused, version), nil
 	}
 	log.FromContext(ctx).Info("Trying the account's credentials")

@@ -22,6 +22,7 @@ import (
 	"servicestage.dev/operator/internal/controller/internal/items"
 	"servicestage.dev/operator/internal/external"
 	"servicestage.dev/operator/internal/inventory"
+	"servicestage.dev/operator/internal/reconciler"
 	"servicestage.dev/operator/internal/valuefrom"
 )
 
@@ -47,8 +48,7 @@ func (k kind) Bind(ctx context.Context, obj *v1alpha1.KieConfig, purpose externa
 	if purpose == external.ForDelete {
 		return k.bindForDelete(ctx, live, obj, r)
 	}
-	asked := obj.Annotations[v1alpha1.ReconcileRequestedAtAnnotation]
-	r.fresh = asked != "" && asked != obj.Status.LastHandledReconcileAt
+	r.fresh = reconciler.LookRequested(obj, obj.Status.LastHandledReconcileAt)
 	if err := checkItems(&obj.Spec); err != nil {
 		return nil, err
 	}
