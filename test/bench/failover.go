@@ -24,8 +24,11 @@ func (b *bench) failover(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	const name = "watched"
-	if _, err := w.createEach(ctx, namespace, 0, names(name, 1)); err != nil {
+	watched := names("watched", 1)
+	if err := w.createAll(ctx, environments, namespace, watched); err != nil {
+		return err
+	}
+	if err := w.awaitReady(ctx, namespace, watched); err != nil {
 		return err
 	}
 	for i, way := range []struct {
@@ -44,12 +47,11 @@ func (b *bench) failover(ctx context.Context) (err error) {
 		if err := way.end(leader); err != nil {
 			return err
 		}
-		object := names(name, 1)[0]
-		generation, err := w.edit(ctx, environments, namespace, object, fmt.Sprintf("edit %d", i))
+		generation, err := w.edit(ctx, environments, namespace, watched[0], fmt.Sprintf("edit %d", i))
 		if err != nil {
 			return err
 		}
-		ready, err := w.tracker.whenReady(ctx, key(namespace, object), generation)
+		ready, err := w.tracker.whenReady(ctx, key(namespace, watched[0]), generation)
 		if err != nil {
 			return err
 		}
