@@ -470,7 +470,7 @@ var _ = Describe("The connection of a MicroserviceEngine", func() {
 var _ = Describe("What an engine costs", Serial, func() {
 	It("is four calls, polls and two looks to create, six writes where one poll is enough, and nothing at rest", func() {
 		w := newEngineWorld()
-		before := writes()
+		w.written.take()
 		e := w.engine("main", connected(v1alpha1.Connection{ConfigMap: "shop"}))
 		w.create(e)
 		engineBecomes(e, "True/Available")
@@ -481,11 +481,11 @@ var _ = Describe("What an engine costs", Serial, func() {
 			"GET "+enginePath+"/jobs/{job_id} 200", "GET "+enginePath+" 200", "GET "+enginesPath+" 200"))
 		Eventually(func() []string { return w.events(e) }).Should(ConsistOf("Creating", "Created"))
 		// The claim, the status of the operation and of each poll, the ConfigMap, and the two events.
-		Expect(writes()-before-1).To(Equal(1+1+len(polls)+1+2), "beside the test's own")
+		Expect(w.written.take()).To(HaveLen(1 + 1 + len(polls) + 1 + 2))
 
 		By("Resting")
 		w.cloud.ResetCalls()
-		before = writes()
+		w.written.take()
 		version := e.ResourceVersion
 		w.restart()
 		sentinel := w.env("sentinel") // once this one is there, the restarted manager has been through the engine
@@ -494,7 +494,7 @@ var _ = Describe("What an engine costs", Serial, func() {
 		edit(e, func(e *v1alpha1.MicroserviceEngine) { e.Labels = map[string]string{"touched": "1"} })
 		w.stop()
 		Expect(w.cloudCalls()).To(haveCalls("POST " + environmentsPath + " 200"))
-		Expect(writes()-before-2).To(Equal(2), "the sentinel's, beside the test's own")
+		Expect(w.written.take()).To(HaveLen(2), "the sentinel's")
 		Expect(e.ResourceVersion).NotTo(Equal(version))
 	})
 })

@@ -72,6 +72,8 @@ type world struct {
 	namespace string
 	stop      func()
 	options   func(*manager.Config)
+	// written are the writes that the managers of this world have asked the API server for.
+	written writeLog
 }
 
 // newWorld starts a world; it ends with the spec.
@@ -104,7 +106,9 @@ func (w *world) start() {
 	}
 	w.options(&cfg)
 	ctx, cancel := context.WithCancel(context.Background())
-	mgr, err := manager.New(ctx, rest.CopyConfig(restConfig), cfg)
+	config := rest.CopyConfig(restConfig)
+	config.Wrap(w.written.wrap)
+	mgr, err := manager.New(ctx, config, cfg)
 	Expect(err).NotTo(HaveOccurred())
 	done := make(chan error, 1)
 	go func() {
