@@ -72,7 +72,9 @@ var _ = Describe("Environments and Applications", func() {
 		Expect(k8s.Create(ctx, plain)).To(Succeed())
 		w.eventuallyReady(ctx, plain)
 		Expect(w.sim.Calls(ctx)).To(ConsistOf(HaveField("Method", "POST")))
-		Expect(w.managerWrites("environments", "plain")).To(Equal([]string{"patch environments", "patch environments/status"}))
+		Eventually(func(g Gomega) { // the API server notes a request after it told those who watch
+			g.Expect(w.managerWrites("environments", "plain")).To(Equal([]string{"patch environments", "patch environments/status"}))
+		}).WithContext(ctx).Should(Succeed())
 
 		By("Creating an environment with resources: one call more")
 		Expect(w.sim.ResetCalls(ctx)).To(Succeed())
