@@ -142,9 +142,11 @@ func options(cfg Config) ctrl.Options {
 		LeaderElectionID:              cmp.Or(cfg.LeaderElectionID, LeaderElectionID),
 		LeaderElectionNamespace:       cfg.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		// A leader that was killed is followed within 17 seconds: the lease, and a try every two with client-go's jitter.
-		LeaseDuration:           new(14 * time.Second),
-		RenewDeadline:           new(10 * time.Second),
+		// A leader that was killed is followed within 17 seconds: a follower takes up to one try, with client-go's jitter up
+		// to 2.2 seconds after the other, to see the last renewal, waits for the lease from then on, and takes one try more.
+		LeaseDuration:           new(12 * time.Second),
+		RenewDeadline:           new(8 * time.Second),
+		RetryPeriod:             new(time.Second),
 		GracefulShutdownTimeout: &cfg.GracePeriod,
 		Cache:                   cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
 		// Followers keep their caches warm, so that a failover costs a lease and not a list.

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection"
 
 	"servicestage.dev/operator/api/v1alpha1"
 )
@@ -42,8 +43,12 @@ func TestOptions(t *testing.T) {
 	if !o.LeaderElection || o.LeaderElectionID != LeaderElectionID || o.LeaderElectionNamespace != "ops" || !o.LeaderElectionReleaseOnCancel {
 		t.Errorf("leader election: %+v", o)
 	}
-	if *o.LeaseDuration > 14*time.Second || *o.RenewDeadline >= *o.LeaseDuration {
-		t.Errorf("a lease of %s, to be renewed within %s", *o.LeaseDuration, *o.RenewDeadline)
+	try := time.Duration((1 + leaderelection.JitterFactor) * float64(*o.RetryPeriod))
+	if followed := try + *o.LeaseDuration + try; followed > 17*time.Second {
+		t.Errorf("a leader that was killed is followed after up to %s", followed)
+	}
+	if *o.LeaseDuration-*o.RenewDeadline < 4*time.Second {
+		t.Errorf("a lease of %s, to be renewed within %s: two could lead where clocks go at different rates", *o.LeaseDuration, *o.RenewDeadline)
 	}
 	if !*o.Controller.EnableWarmup {
 		t.Error("followers do not keep their caches warm")
