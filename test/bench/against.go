@@ -25,7 +25,7 @@ type comparison struct {
 	unknown []string
 }
 
-// compare holds figures against earlier ones. Times are left out.
+// compare holds figures against earlier ones. Times are left out. What is measured in another way than it was needs another name.
 func compare(now, then []figures.Figure) comparison {
 	var c comparison
 	earlier := figures.Rows(then)

@@ -140,7 +140,7 @@ func (s *scaled) burst(ctx context.Context) (err error) {
 	took, n := last.Sub(began), float64(s.n)
 	if s.floored > 0 {
 		s.addAbove(s.floored.Seconds(), "P3", "all Ready after", took.Seconds(), "s", figures.Limit{})
-		s.add("P3", "all Ready : the API server's floor", took.Seconds()/s.floored.Seconds(), "", figures.AtMost(2))
+		s.add("P3", "all Ready : the floor of a warm API server", took.Seconds()/s.floored.Seconds(), "", figures.AtMost(2))
 	} else {
 		s.add("P3", "all Ready after", took.Seconds(), "s", figures.Limit{})
 	}
