@@ -12,6 +12,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"servicestage.dev/operator/api/v1alpha1"
@@ -26,7 +27,7 @@ type writeLog struct {
 }
 
 func (l *writeLog) wrap(next http.RoundTripper) http.RoundTripper {
-	return transport(func(r *http.Request) (*http.Response, error) {
+	return promhttp.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
 		if r.Method != http.MethodGet {
 			l.mu.Lock()
 			l.calls = append(l.calls, r.Method+" "+r.URL.Path)
@@ -44,10 +45,6 @@ func (l *writeLog) take() []string {
 	l.calls = nil
 	return calls
 }
-
-type transport func(*http.Request) (*http.Response, error)
-
-func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
 
 var _ = Describe("What an object costs", Serial, func() {
 	It("is one cloud call and two API server writes to create, one and one to delete, and nothing at rest", func() {
